@@ -1,0 +1,79 @@
+"""The one protocol behind which every model, server or file of predictions stands."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from evalsuite.types import Generation, JsonValue, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that is ready for the model: images decoded and resized, prompt tokenized.
+
+    cost: relative work of the example in a batch, (image tokens + prompt tokens + new tokens).
+    group: requests may share a batch only when their groups are equal (decode budget, beam size, ...).
+    nbytes: memory the payload holds while it waits, in bytes.
+    """
+
+    request: Request
+    payload: Any
+    cost: int
+    group: Hashable = None
+    nbytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """What fits at once: at most ``max_examples``, and padded cost (examples x longest cost) of ``max_cost``."""
+
+    max_examples: int = 16
+    max_cost: int | None = None
+
+
+class Backend(Protocol):
+    """Turns requests into generations. Knows nothing of tasks, metrics or stores.
+
+    The engine calls ``prepare`` ahead of the model from worker threads, packs the results into batches within
+    ``limits``, and calls ``generate`` from one thread. Neither the batch nor its padding may change a greedy answer.
+    """
+
+    @property
+    def limits(self) -> BatchLimits: ...
+
+    def describe(self) -> Mapping[str, JsonValue]:
+        """Facts for the manifest: backend, model, fingerprint of the weights, dtype, device, versions, options.
+
+        What could change an answer must be here, and nothing that may differ between two equal runs.
+        """
+        ...
+
+    def prepare(self, request: Request) -> Prepared:
+        """CPU work for one request, thread-safe. Raises ExampleError when the example itself is broken."""
+        ...
+
+    def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
+        """One generation per prepared request, in the same order.
+
+        Raises BackendOutOfMemory when the batch does not fit (the engine halves it), BackendError when the
+        backend as a whole cannot go on.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """What the command line hands to a backend's factory.
+
+    model: path, hub id, or a name the backend knows (``tiny``); None for its default.
+    attributes: the run's attributes (size, resolution, seed, ...).
+    options: the backend's own settings, already split into names and text values.
+    """
+
+    model: str | None
+    attributes: Mapping[str, JsonValue]
+    options: Mapping[str, str]

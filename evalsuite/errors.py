@@ -1,0 +1,103 @@
+"""Every error that evalsuite raises on purpose.
+
+    EvalsuiteError
+    ├── UsageError            a wrong word in a command or a call (exit status 2)
+    │   ├── UnknownName       no task, metric, backend, ... of that name; carries suggestions
+    │   └── SpecError         a task spec that does not fit the schema: file, line, field
+    ├── MissingDependency     an optional package or program is not installed
+    ├── DataError             a data set as a whole is wrong: missing file, column, split
+    ├── ExampleError          one example is wrong: broken image, missing field
+    ├── BackendError          a model cannot be loaded or fails as a whole
+    │   └── BackendOutOfMemory  a batch did not fit; the engine halves it
+    ├── StoreError            a run folder or its store is damaged, locked or of another version
+    └── ScoringError          predictions that cannot be scored
+
+A message says what is wrong, where, and what to do. The command line prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EvalsuiteError(Exception):
+    """Base of all errors raised on purpose."""
+
+    exit_status = 1
+
+
+class UsageError(EvalsuiteError):
+    """The command or call itself is wrong."""
+
+    exit_status = 2
+
+
+class UnknownName(UsageError):
+    """There is no ``kind`` called ``name``; ``known`` are the valid ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}unknown {kind} {name!r}. {did_you_mean(name, self.known)}")
+
+
+class SpecError(UsageError):
+    """A task spec does not fit the schema. ``problems`` has one line per mistake."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class MissingDependency(EvalsuiteError):
+    """An optional package or program is needed but not installed."""
+
+    def __init__(self, what: str, needs: str, extra: str | None = None, way_out: str = "") -> None:
+        self.needs, self.extra = needs, extra
+        if extra:
+            way_out = f"pip install 'evalsuite[{extra}]'"
+        super().__init__(f"{what} needs {needs!r}, which is not installed: {way_out}")
+
+
+class DataError(EvalsuiteError):
+    """A data set as a whole cannot be used."""
+
+
+class ExampleError(EvalsuiteError):
+    """One example cannot be used; the run stores it as an error row and goes on."""
+
+
+class BackendError(EvalsuiteError):
+    """A backend cannot be set up, or fails for a reason that is not one example's."""
+
+
+class BackendOutOfMemory(BackendError):
+    """A batch did not fit into memory."""
+
+
+class StoreError(EvalsuiteError):
+    """A run folder or its store cannot be used."""
+
+
+class ScoringError(EvalsuiteError):
+    """Stored predictions cannot be scored."""
+
+
+def did_you_mean(word: str, known: Iterable[str], limit: int = 12) -> str:
+    """``Did you mean 'x'?`` for the nearest valid word, else the list of valid words.
+
+    >>> did_you_mean("promt", ["prompt", "metrics"])
+    "Did you mean 'prompt'?"
+    >>> did_you_mean("zzz", ["prompt", "metrics"])
+    'Known: metrics, prompt.'
+    """
+    words = sorted(set(known))
+    lowered = {candidate.lower(): candidate for candidate in words}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {lowered[near[0]]!r}?"
+    if not words:
+        return "None are known."
+    shown = ", ".join(words[:limit])
+    return f"Known: {shown}{', …' if len(words) > limit else ''}."

@@ -1,0 +1,74 @@
+"""Metrics: pure functions of predictions and references, equal to the official implementations.
+
+>>> from evalsuite.metrics import load_metric
+>>> load_metric("anls").score(["Paris 2019"], [["paris 2018"]])
+{'anls': 0.9}
+
+Usable alone: nothing here knows the runner. Classes are imported on first use, so that a task that needs no rdkit
+never loads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.metadata
+from typing import Any
+
+from evalsuite.errors import UnknownName, UsageError
+from evalsuite.metrics.base import MeanMetric, Metric, Value
+
+if __name__ == "metrics":
+    raise ImportError("import evalsuite.metrics; 'metrics' would be a second copy of it")
+
+METRICS: dict[str, str] = {
+    "anls": "evalsuite.metrics.anls:ANLS",
+    "bleu": "evalsuite.metrics.bleu:Bleu",
+    "cider": "evalsuite.metrics.cider:Cider",
+    "exact_match": "evalsuite.metrics.exact_match:ExactMatch",
+    "mask_iou": "evalsuite.metrics.mask_iou:MaskIoU",
+    "number_words": "evalsuite.metrics.number_words:NumberWords",
+    "relaxed_accuracy": "evalsuite.metrics.relaxed_accuracy:RelaxedAccuracy",
+    "rouge_l": "evalsuite.metrics.rouge:RougeL",
+    "teds": "evalsuite.metrics.teds:Teds",
+    "textvqa": "evalsuite.metrics.vqa:TextVqa",
+    "vqa_v2": "evalsuite.metrics.vqa:VqaV2",
+}
+"""Every metric that ships: name -> module:class. Others join through the entry point group ``evalsuite.metrics``."""
+
+ENTRY_POINTS = "evalsuite.metrics"
+
+__all__ = ["METRICS", "MeanMetric", "Metric", "Value", "known_metrics", "load_metric", "metric_class"]
+
+
+def known_metrics() -> list[str]:
+    """Names of all metrics, those of installed packages included."""
+    return sorted({*METRICS, *(entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def metric_class(name: str) -> type[Metric]:
+    """The class behind a metric's name. Raises UnknownName."""
+    target = METRICS.get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        loaded: type[Metric] = getattr(importlib.import_module(module), attribute)
+        return loaded
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        return entry.load()  # type: ignore[no-any-return]
+    raise UnknownName("metric", name, known_metrics())
+
+
+def load_metric(name: str, **parameters: Any) -> Metric:
+    """The metric called ``name`` with these parameters.
+
+    Raises UnknownName for a metric or parameter that does not exist, UsageError for a value it refuses.
+    """
+    cls = metric_class(name)
+    fields = [f.name for f in dataclasses.fields(cls) if f.init and not f.name.startswith("_")]
+    for parameter in parameters:
+        if parameter not in fields:
+            raise UnknownName(f"parameter of metric {name}", parameter, fields)
+    try:
+        return cls(**parameters)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"metric {name}: {error}") from error
