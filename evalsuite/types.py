@@ -104,7 +104,8 @@ class Generation:
     """What a backend returns for one request: the text before the first end-of-sequence token, unstripped.
 
     token_ids / log_probabilities: the generated tokens without end-of-sequence, and their raw log-softmax values,
-    where the backend has them. ``error`` set: the example failed, ``text`` is empty.
+    where the backend has them. ``error`` set: the example failed, ``text`` is empty. ``skipped``: the backend was told
+    to leave the example out, so that it is neither stored nor scored (replayed files that lack an answer).
     """
 
     key: ExampleKey
@@ -113,6 +114,7 @@ class Generation:
     log_probabilities: tuple[float, ...] | None = None
     seconds: float | None = None
     error: str | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

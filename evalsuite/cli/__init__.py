@@ -1,1 +1,77 @@
+"""The command line: one thin file per verb. It parses, calls one library function, and prints.
 
+Nothing heavy is imported before a verb runs, so that ``evalsuite --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from evalsuite._version import __version__
+from evalsuite.errors import EvalsuiteError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "run": ("evalsuite.cli.run", "Run tasks on a model, score them and write the report."),
+    "score": ("evalsuite.cli.score", "Score the stored predictions of runs again, without a model."),
+    "report": ("evalsuite.cli.report", "Print and write the tables of one or more runs."),
+    "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
+    "metrics": ("evalsuite.cli.metrics", "List and show metrics."),
+    "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Verbs by name; a verb's module is imported when it is called or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS:
+            from evalsuite.errors import UnknownName
+
+            raise UnknownName("command", args[0], VERBS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="evalsuite")
+def cli() -> None:
+    """evalsuite: evaluate vision-language models by published protocols, with official metrics.
+
+    \b
+    evalsuite run --backend torch --tasks all        the whole suite on synthetic data, offline
+    evalsuite run --model CHECKPOINT --data hub --tasks docvqa,family:captioning
+    """
+
+
+def main() -> None:
+    """Entry point. Our own errors print as one message; anything else keeps its traceback."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except EvalsuiteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_status)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

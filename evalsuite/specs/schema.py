@@ -1,210 +1,241 @@
 """The typed schema of a task spec. ``task_specs/README.md`` explains every field with an example.
 
-Specs hold names and numbers, never code. Unknown fields are refused. Text that looks like another type must be
-quoted (YAML reads ``no`` as a boolean), so the models are strict.
+Specs hold names and numbers, never code. Unknown fields are refused, and no value is converted: text is not taken
+for a number, nor a number for text. Rules that span several fields are in :mod:`evalsuite.specs.checks`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
-SCHEMA_VERSION = 1
+from evalsuite.specs.checks import dotted, inconsistencies
+from evalsuite.specs.checks import fill as fill
+from evalsuite.specs.checks import placeholders as placeholders
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+IDENTIFIER = r"^[a-z][a-z0-9_]*$"
+HUB_ID = r"^[\w.-]+/[\w.-]+$"
+COMMIT = r"^[0-9a-f]{40}$"
+SPLIT_NAME = r"^[\w.-]+$"
+
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER, max_length=64)]
 Expression = Annotated[str, Field(min_length=1, description="JMESPath expression over one record")]
+Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class FieldOverrides(_Model):
+    """The same mapping as ``fields``, for one source whose columns differ.
+
+    What is absent stays as in ``fields``; ``values`` and ``strata`` are merged name by name; ``explode: false`` and
+    ``video: false`` switch off what ``fields`` says.
+    """
+
+    explode: Expression | Literal[False] | None = Field(
+        default=None, description="list inside the record; one example per item. false: a record is one example"
+    )
+    id: Expression | None = Field(default=None, description="what names the example, unique in its split")
+    images: list[Expression] | None = Field(default=None, description="images in the order the model sees them")
+    video: Expression | Literal[False] | None = Field(
+        default=None, description="clip the frames are taken from. false: there is none"
+    )
+    references: Expression | None = Field(default=None, description="list the metrics compare the answer with")
+    values: dict[Identifier, Expression] | None = Field(default=None, description="texts for the prompt's placeholders")
+    strata: dict[Identifier, Expression] | None = Field(default=None, description="groups that are reported separately")
+
+
 class HubSource(_Model):
     """A data set on the Hugging Face hub."""
 
-    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="hub id, owner/name")
-    config: str | None = None
+    id: str = Field(pattern=HUB_ID, description="hub id, owner/name")
+    config: str | None = Field(default=None, description="configuration of the data set, where it has several")
     revision: str | None = Field(
-        None,
-        pattern=r"^[0-9a-f]{40}$",
-        description="commit to load. None: the newest, resolved and recorded when a run is planned",
+        default=None,
+        pattern=COMMIT,
+        description="commit to load. null: the newest, resolved and recorded when a run is planned",
     )
-    splits: dict[str, str] = Field(default_factory=dict, description="split of the spec -> split on the hub, where they differ")
-    fields: FieldOverrides | None = None
-    note: str | None = None
+    splits: dict[str, str] = Field(
+        default_factory=dict, description="split of the spec -> split on the hub, where they differ"
+    )
+    fields: FieldOverrides | None = Field(default=None, description="mapping for these columns, where they differ")
+    note: str | None = Field(default=None, description="what a user of this source should know")
 
 
 class FilesSource(_Model):
     """Local files: ``DIR/<task id>/<split>.jsonl|json|csv|parquet`` or the names given here."""
 
-    format: Literal["records", "coco_captions"] = "records"
-    splits: dict[str, list[str]] = Field(default_factory=dict, description="split -> file names or globs below the folder")
-    images: str = Field("images", description="folder that relative image and video paths start from")
-    fields: FieldOverrides | None = None
-    note: str | None = None
+    format: Literal["records", "coco_captions"] = Field(
+        default="records",
+        description="records: one object per example. coco_captions: the COCO annotation file, grouped by image",
+    )
+    splits: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="split -> file names or globs below the folder; with several files a record gets the column "
+        "source_file (the file's name without its ending)",
+    )
+    images: str = Field(default="images", description="folder that relative image and video paths start from")
+    fields: FieldOverrides | None = Field(default=None, description="mapping for these columns, where they differ")
+    note: str | None = Field(default=None, description="where the files come from and what to do with them")
 
 
 class SyntheticSource(_Model):
     """The seeded scene world: records in the data set's real columns, rendered on the fly."""
 
-    generator: Identifier
-    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
-    size: int = Field(32, ge=1, description="examples per split")
+    generator: Identifier = Field(description="name of a generator of evalsuite.data.synthetic")
+    parameters: dict[str, int | float | str | bool] = Field(
+        default_factory=dict, description="settings of the generator"
+    )
+    size: int = Field(default=32, ge=1, description="examples per split")
 
 
 class DataSpec(_Model):
+    """Where the records come from; at least one of the three."""
+
     hub: HubSource | None = None
     files: FilesSource | None = None
     synthetic: SyntheticSource | None = None
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> DataSpec:
-        if not (self.hub or self.files or self.synthetic):
-            raise ValueError("at least one of hub, files, synthetic must be given")
-        return self
-
-
-class FieldOverrides(_Model):
-    """The same mapping as ``fields``, for one source whose columns differ. What is absent stays as in ``fields``."""
-
-    explode: Expression | None = None
-    id: Expression | None = None
-    images: list[Expression] | None = None
-    video: Expression | None = None
-    references: Expression | None = None
-    values: dict[Identifier, Expression] | None = None
-    strata: dict[Identifier, Expression] | None = None
 
 
 class Fields(_Model):
     """How a record's columns become an example. Every value is a JMESPath expression.
 
-    explode: a list inside the record; one example per item. Inside the other expressions ``item`` is that item and
-        ``index`` its place.
+    It sees the record's columns and ``position`` (the record's place in its source, from 0). With ``explode``, a list
+    inside the record, each of its items is one example: ``item`` is that item and ``index`` its place. Functions
+    beyond JMESPath's own, such as ``text(x)`` and ``image_size(image)``, are in ``evalsuite/data/expressions.py``.
     """
 
-    explode: Expression | None = None
-    id: Expression
-    images: list[Expression] = Field(default_factory=list)
-    video: Expression | None = None
-    references: Expression
-    values: dict[Identifier, Expression] = Field(default_factory=dict)
-    strata: dict[Identifier, Expression] = Field(default_factory=dict)
+    explode: Expression | None = Field(default=None, description="list inside the record; one example per item")
+    id: Expression = Field(description="what names the example, unique in its split")
+    images: list[Expression] = Field(default_factory=list, description="images in the order the model sees them")
+    video: Expression | None = Field(default=None, description="clip the frames are taken from")
+    references: Expression = Field(description="list the metrics compare the answer with")
+    values: dict[Identifier, Expression] = Field(
+        default_factory=dict, description="texts for the prompt's placeholders"
+    )
+    strata: dict[Identifier, Expression] = Field(
+        default_factory=dict, description="groups that are reported separately, such as question types"
+    )
 
     def with_overrides(self, overrides: FieldOverrides | None) -> Fields:
-        changed = overrides.model_dump(exclude_none=True) if overrides else {}
+        """This mapping as one source sees it."""
+        if overrides is None:
+            return self
+        given = {name: getattr(overrides, name) for name in FieldOverrides.model_fields}
+        changed = {name: value or None for name, value in given.items() if value is not None}
+        for name in ("values", "strata"):
+            if name in changed:
+                changed[name] = {**getattr(self, name), **given[name]}
         return self.model_copy(update=changed)
 
 
 class Prompt(_Model):
-    """prefix: text with ``{value}`` placeholders. The separating newline is added by the backend, not here."""
+    """What the model is asked."""
 
-    prefix: str
-    max_tokens: int | None = Field(None, ge=1, description="BOS + prefix + newline are cut from the right to this length")
+    prefix: str = Field(
+        description="text with {value} placeholders from fields.values; the separating newline is added by the backend"
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="BOS + prefix + newline are cut from the right to this length. null: never cut"
+    )
 
 
 class Image(_Model):
     """How pixels reach the model."""
 
-    resize: Literal["stretch", "pad"] = "stretch"
-    antialias: bool = True
-    truncate: bool = Field(True, description="cut resized values to uint8; video frames stay float")
-    frames: int | None = Field(None, ge=1, description="frames of a clip")
-    stride: int | None = Field(None, ge=1, description="take every stride-th frame, from frame 0")
+    resize: Literal["stretch", "pad"] = Field(
+        default="stretch",
+        description="stretch: to a square, aspect ratio lost. pad: aspect ratio kept, filled with white",
+    )
+    antialias: bool = Field(default=True, description="widen the bilinear kernel when shrinking")
+    truncate: bool = Field(default=True, description="cut resized values to uint8; video frames stay float")
+    frames: int | None = Field(default=None, ge=1, description="frames of a clip")
+    stride: int | None = Field(default=None, ge=1, description="take every stride-th frame, from frame 0")
 
 
 class Decoding(_Model):
-    max_new_tokens: int = Field(ge=1, description="end-of-sequence counted")
-    beam_size: int = Field(1, ge=1, description="1 is greedy")
+    """How the answer is generated."""
+
+    max_new_tokens: int = Field(ge=1, description="longest answer in tokens, end-of-sequence counted")
+    beam_size: int = Field(default=1, ge=1, description="1 is greedy")
 
 
 class Split(_Model):
-    name: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")]
-    size: int | None = Field(None, ge=1, description="examples in the published split")
+    """A split that is evaluated."""
+
+    name: Annotated[str, StringConstraints(pattern=SPLIT_NAME)]
+    size: int | None = Field(default=None, ge=1, description="examples in the published split. null: not known")
 
 
 class PaperRow(_Model):
     """A row of a published table that this task reproduces: a split, or one stratum of it."""
 
-    name: str
-    split: str
-    stratum: dict[Identifier, str] = Field(default_factory=dict, max_length=1)
-    reference: str = Field("paligemma2_table13", description="published table that holds the row")
+    name: Text = Field(description="label of the row, as printed")
+    split: str = Field(description="one of splits")
+    stratum: dict[Identifier, str] = Field(
+        default_factory=dict, max_length=1, description="name of one of fields.strata -> its value; empty: whole split"
+    )
+    reference: Identifier = Field(default="paligemma2_table13", description="published table that holds the row")
 
 
 class MetricUse(_Model):
-    name: str
-    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict)
-    protocol: Literal["paligemma", "official"] = "paligemma"
-    headline: bool = False
+    """A metric and the protocol its number belongs to."""
+
+    name: Identifier = Field(description="name of a metric, as `evalsuite metrics` lists them")
+    parameters: dict[str, int | float | str | bool | list[str]] = Field(
+        default_factory=dict, description="parameters of the metric that differ from its defaults"
+    )
+    protocol: Literal["paligemma", "official"] = Field(
+        default="paligemma",
+        description="paligemma: as the papers scored. official: the benchmark's own rule, where it differs",
+    )
+    headline: bool = Field(default=False, description="the number that stands for the task; exactly one metric")
 
 
 class TaskSpec(_Model):
     """One benchmark. Adding one whose metric exists is one YAML file and no Python."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    id: Identifier
+    schema_version: Literal[1] = Field(default=1, description="version of this schema")
+    id: Identifier = Field(description="name on the command line, in stores and in reports")
     version: int = Field(ge=1, description="raise it when a score could change")
-    title: str
-    family: Identifier
-    description: str
-    citation: str
-    license: str
-    gating: str | None = Field(None, description="what to sign, and where to put the files")
-    transfer: Identifier = Field(description="fine-tuning run whose checkpoint is evaluated; used by --model templates")
+    title: Text
+    family: Identifier = Field(description="folder of the spec and `family:NAME` on the command line")
+    description: Text = Field(description="what the benchmark asks, in a sentence or two")
+    citation: Text = Field(description="authors, title, venue and year, with a link")
+    license: Text = Field(description="of the data, as far as it is known")
+    gating: str | None = Field(default=None, description="what to sign, and where to put the files")
+    transfer: Identifier = Field(description="fine-tuning run whose checkpoint is evaluated; fills --model templates")
     splits: list[Split] = Field(min_length=1)
-    rows: list[PaperRow] = Field(default_factory=list)
+    rows: list[PaperRow] = Field(default_factory=list, description="rows of published tables")
     data: DataSpec
     fields: Fields
     prompt: Prompt
     image: Image = Image()
     decoding: Decoding
-    parsing: list[Literal["strip", "lower", "first_line"]] = Field(default_factory=list)
+    parsing: list[Literal["strip", "lower", "first_line"]] = Field(
+        default_factory=list, description="applied to the answer, in this order, before any metric sees it"
+    )
     metrics: list[MetricUse] = Field(min_length=1)
-    deviations: list[str] = Field(default_factory=list, description="known differences from the published protocol")
+    deviations: list[Text] = Field(
+        default_factory=list, description="known differences from the published protocol, and choices it leaves open"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> TaskSpec:
-        names = [split.name for split in self.splits]
-        if len(set(names)) != len(names):
-            raise ValueError("splits: two splits have the same name")
-        for row in self.rows:
-            if row.split not in names:
-                raise ValueError(f"rows: {row.name!r} names split {row.split!r}, which is not in splits")
-            unknown = set(row.stratum) - set(self.fields.strata)
-            if unknown:
-                raise ValueError(f"rows: {row.name!r} names stratum {unknown.pop()!r}, which is not in fields.strata")
-        if sum(metric.headline for metric in self.metrics) != 1:
-            raise ValueError("metrics: exactly one must be marked headline: true")
-        missing = set(placeholders(self.prompt.prefix)) - set(self.fields.values)
-        if missing:
-            raise ValueError(f"prompt.prefix: {{{missing.pop()}}} is not in fields.values")
-        if self.fields.video and not self.image.frames:
-            raise ValueError("image.frames: must be given for a video task")
+        problems = inconsistencies(self)
+        if problems:
+            shown = "; ".join(f"{dotted(place)}: {message}" for place, message in problems)
+            raise PydanticCustomError("inconsistent", "{shown}", {"shown": shown, "problems": problems})
         return self
 
+    def headline(self) -> MetricUse:
+        """The metric whose first value stands for the task."""
+        return next(metric for metric in self.metrics if metric.headline)
+
     def paper_name(self) -> str:
+        """Labels of the published rows, or the title where there are none."""
         return ", ".join(row.name for row in self.rows) or self.title
-
-
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-
-
-def placeholders(prefix: str) -> list[str]:
-    """Names in braces of a prompt prefix.
-
-    >>> placeholders("answer en {question}")
-    ['question']
-    """
-    return _PLACEHOLDER.findall(prefix)
-
-
-def fill(prefix: str, values: dict[str, str]) -> str:
-    """The prefix with its placeholders replaced; braces inside values are left alone.
-
-    >>> fill("answer en {question}", {"question": "a {b}?"})
-    'answer en a {b}?'
-    """
-    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], prefix)

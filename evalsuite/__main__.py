@@ -1,0 +1,5 @@
+"""``python -m evalsuite``: the command line, also from a folder that has modules of the same names as ours."""
+
+from evalsuite.cli import main
+
+main()

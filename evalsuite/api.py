@@ -1,0 +1,130 @@
+"""The library face of evalsuite: the verbs of the command line as functions. Documented in docs/api.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.engine.config import ErrorBudget, Limit, RunConfig
+from evalsuite.engine.observer import Observer
+from evalsuite.results import ResultRow
+from evalsuite.specs import TaskRegistry
+
+if TYPE_CHECKING:
+    from evalsuite.engine.plan import Plan
+    from evalsuite.reports import ReportFiles
+    from evalsuite.specs import TaskSpec
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to.
+
+    rows: results in long form, see :class:`evalsuite.results.ResultRow`.
+    failures: task id -> why it was not completed or not scored; empty when everything asked for was done.
+    report: the written report, None when there was nothing to report.
+    """
+
+    folder: Path
+    rows: Sequence[ResultRow]
+    failures: Mapping[str, str]
+    notes: Sequence[str] = ()
+    report: ReportFiles | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+    def value(self, task: str, metric: str | None = None, stratum: str = "", split: str | None = None) -> float | None:
+        """One value, in paper units: the headline of the task's first split unless told otherwise.
+
+        Raises KeyError when there is no such value.
+        """
+        for row in self.rows:
+            named = row.metric == metric if metric else row.headline
+            if row.task == task and row.stratum == stratum and named and split in (None, row.split):
+                return row.value
+        raise KeyError(f"no value of {task} for metric {metric or 'headline'}, stratum {stratum!r}, split {split}")
+
+
+def run(
+    tasks: str = "all",
+    *,
+    backend: str = "torch",
+    model: str | None = None,
+    data: str = "synthetic",
+    data_dir: Path | str | None = None,
+    limit: int | str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    options: Mapping[str, str] | None = None,
+    max_errors: int | str = "1%",
+    out: Path | str | None = None,
+    specs: Sequence[Path | str] = (),
+    observer: Observer | None = None,
+) -> RunResult:
+    """Run tasks on a model, score them, write the report: ``evalsuite run``.
+
+    Calling it again with the same arguments resumes. Raises EvalsuiteError before any inference when something that was
+    asked for cannot work; failures of single tasks are in the result.
+    """
+    config = RunConfig(
+        backend=backend, tasks=tasks, model=model, data=data,
+        data_dir=Path(data_dir) if data_dir is not None else None,
+        limit=Limit.parse(str(limit)) if limit is not None else None,
+        attributes=dict(attributes or {}), options=dict(options or {}),
+        max_errors=ErrorBudget.parse(str(max_errors)),
+        out=Path(out) if out is not None else None, specs=tuple(Path(folder) for folder in specs),
+    )
+    return run_config(config, observer)
+
+
+def run_config(config: RunConfig, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
+    """:func:`run` for a config that is already parsed."""
+    return run_plan(plan(config), observer, command)
+
+
+def plan(config: RunConfig) -> Plan:
+    """Check a run completely without doing it: ``evalsuite run --dry-run``."""
+    from evalsuite.engine.plan import make_plan
+
+    return make_plan(config, TaskRegistry(config.specs))
+
+
+def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
+    """Execute a checked plan, score it and write the report."""
+    from evalsuite.engine.run import execute
+
+    outcome = execute(plan, observer, command)
+    scored = score(outcome.folder, specs=plan.config.specs)
+    return RunResult(
+        outcome.folder, scored.rows, {**scored.failures, **outcome.failures}, outcome.notes,
+        report(outcome.folder) if scored.rows else None,
+    )
+
+
+def score(folder: Path | str, *, specs: Sequence[Path | str] = (), resamples: int = 1000) -> RunResult:
+    """Score the stored predictions of a run again, without model or data: ``evalsuite score``."""
+    from evalsuite.scoring import score_run
+
+    registry = TaskRegistry(tuple(Path(extra) for extra in specs))
+    scored = score_run(Path(folder), registry, resamples=resamples)
+    return RunResult(scored.folder, scored.rows, scored.failures)
+
+
+def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:
+    """Write Markdown, CSV and HTML tables of one or more runs: ``evalsuite report``."""
+    from evalsuite.reports import write_report
+
+    return write_report([Path(folder) for folder in folders], Path(out) if out is not None else None)
+
+
+def load_task(task: str, *, specs: Sequence[Path | str] = ()) -> TaskSpec:
+    """The spec of one task. Raises UnknownName, with the nearest id."""
+    return TaskRegistry(tuple(Path(folder) for folder in specs)).get(task)
+
+
+def load_tasks(selection: str = "all", *, specs: Sequence[Path | str] = ()) -> list[TaskSpec]:
+    """Specs by selection, such as ``"vqav2,family:captioning"``."""
+    return TaskRegistry(tuple(Path(folder) for folder in specs)).select(selection)

@@ -1,0 +1,51 @@
+"""Backends by name. Each lives alone in its file, the only one that imports its framework.
+
+A backend's module offers ``create(options: BackendOptions) -> Backend``, and may offer ``check(options)``, which
+raises before any work starts when a package, a model path or an option is wrong, without loading weights.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from types import ModuleType
+from typing import Any
+
+from evalsuite.backends.base import Backend, BackendOptions
+from evalsuite.errors import UnknownName
+
+BACKENDS: dict[str, str] = {
+    "echo": "evalsuite.backends.echo",
+    "replay": "evalsuite.backends.replay",
+    "torch": "evalsuite.backends.torch_hf",
+}
+"""Every backend that ships: name -> module. Others join through the entry point group ``evalsuite.backends``."""
+
+ENTRY_POINTS = "evalsuite.backends"
+
+
+def known_backends() -> list[str]:
+    """Names of all backends, those of installed packages included."""
+    return sorted({*BACKENDS, *(entry.name for entry in importlib.metadata.entry_points(group=ENTRY_POINTS))})
+
+
+def check_backend(name: str, options: BackendOptions) -> None:
+    """Raise now what ``create_backend`` would raise later, without loading a model."""
+    check: Any = getattr(_module(name), "check", None)
+    if check is not None:
+        check(options)
+
+
+def create_backend(name: str, options: BackendOptions) -> Backend:
+    """Load the backend. Raises UnknownName, MissingDependency, UsageError or BackendError."""
+    backend: Backend = _module(name).create(options)
+    return backend
+
+
+def _module(name: str) -> ModuleType:
+    if name in BACKENDS:
+        return importlib.import_module(BACKENDS[name])
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        loaded: ModuleType = entry.load()
+        return loaded
+    raise UnknownName("backend", name, known_backends())

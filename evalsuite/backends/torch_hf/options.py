@@ -1,0 +1,62 @@
+"""The settings of the torch backend."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evalsuite.backends.settings import Settings
+from evalsuite.errors import UsageError, did_you_mean
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+ATTENTION = ("auto", "grouped", "eager", "sdpa", "flex")
+IMAGE_PIPELINES = ("reference", "processor")
+
+
+@dataclass(frozen=True)
+class TorchOptions:
+    """What ``--option name=value`` may set.
+
+    dtype: auto is bfloat16 on cuda and float32 elsewhere. device: auto takes cuda, then mps, then cpu.
+    batch_size: most examples at once; None is 32 on cuda and 16 elsewhere. max_batch_cost: most padded tokens at
+    once; None depends on the device's memory. threads: of torch on the CPU; None leaves torch's choice.
+    image_pipeline: ``reference`` resizes as the papers did, ``processor`` as the checkpoint's own image processor.
+    attention: auto is ``grouped`` for PaliGemma 2 (soft caps) and torch's own for PaliGemma.
+    allow_pickle_weights, trust_remote_code: both run code that the checkpoint brings; off.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    batch_size: int | None = None
+    max_batch_cost: int | None = None
+    threads: int | None = None
+    image_pipeline: str = "reference"
+    attention: str = "auto"
+    allow_pickle_weights: bool = False
+    trust_remote_code: bool = False
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> TorchOptions:
+        """From text values. Raises UsageError, with a suggestion, for an unknown name or a wrong value."""
+        settings = Settings("torch", values)
+        options = cls(
+            dtype=settings.choice("dtype", DTYPES, "auto"),
+            device=_device(settings.text("device", "auto")),
+            batch_size=settings.integer("batch_size", None),
+            max_batch_cost=settings.integer("max_batch_cost", None),
+            threads=settings.integer("threads", None),
+            image_pipeline=settings.choice("image_pipeline", IMAGE_PIPELINES, "reference"),
+            attention=settings.choice("attention", ATTENTION, "auto"),
+            allow_pickle_weights=settings.flag("allow_pickle_weights", False),
+            trust_remote_code=settings.flag("trust_remote_code", False),
+        )
+        settings.finish()
+        return options
+
+
+def _device(text: str) -> str:
+    if text in DEVICES or re.fullmatch(r"cuda:\d+", text):
+        return text
+    raise UsageError(f"backend 'torch': option device={text!r} is not valid. {did_you_mean(text, (*DEVICES, 'cuda:N'))}")

@@ -1,0 +1,33 @@
+"""``evalsuite doctor``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def command(as_json: bool) -> int:
+    """Say what is installed, what is missing, and which tasks and backends that blocks."""
+    from evalsuite.cli.show import print_columns
+    from evalsuite.doctor import examine
+
+    found = examine()
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return 0
+    machine = found["machine"]
+    click.echo(f"evalsuite {found['evalsuite']}, Python {machine['python']}, {machine['platform']}")
+    click.echo(f"{machine['cores']} cores, {machine['memory_gb']} GB memory, accelerator: {machine['accelerator']}\n")
+    rows = [[item["name"], item["extra"] or "-", item["installed"] or "missing", item["blocks"]]
+            for item in found["packages"]]
+    print_columns(["package", "extra", "version", "needed for"], rows)
+    if found["blocked"]:
+        click.echo("")
+        for line in found["blocked"]:
+            click.echo(f"blocked: {line}")
+    else:
+        click.echo("\nnothing is blocked")
+    return 0

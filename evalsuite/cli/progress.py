@@ -1,0 +1,133 @@
+"""Progress of a run: a live display in a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+import click
+
+LINE_EVERY_SECONDS = 10.0
+
+
+class QuietProgress:
+    """Only notes and failures, which nobody should miss."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        return None
+
+    def started(self, total: int | None) -> None:
+        return None
+
+    def task_started(self, task: str, total: int | None, stored: int) -> None:
+        return None
+
+    def advanced(self, task: str, answered: int, failed: int) -> None:
+        return None
+
+    def task_ended(self, task: str, message: str | None) -> None:
+        if message:
+            click.echo(f"{task}: {message}", err=True)
+
+    def note(self, message: str) -> None:
+        click.echo(f"note: {message}", err=True)
+
+
+class LinesProgress(QuietProgress):
+    """A line when a task ends, and now and then within a long one."""
+
+    def __init__(self) -> None:
+        self._total: int | None = None
+        self._left = 0
+        self._done = self._failed = 0
+        self._task_total: int | None = None
+        self._begin = self._shown = self._run_begin = time.monotonic()
+        self._run_done = 0
+
+    def started(self, total: int | None) -> None:
+        self._total = total
+        self._run_begin = time.monotonic()
+
+    def task_started(self, task: str, total: int | None, stored: int) -> None:
+        self._task_total, self._done, self._failed = total, stored, 0
+        self._begin = self._shown = time.monotonic()
+        self._stored = stored
+
+    def advanced(self, task: str, answered: int, failed: int) -> None:
+        self._done += answered
+        self._failed += failed
+        self._run_done += answered + failed
+        if time.monotonic() - self._shown >= LINE_EVERY_SECONDS:
+            self._shown = time.monotonic()
+            click.echo(self._line(task), err=True)
+
+    def task_ended(self, task: str, message: str | None) -> None:
+        click.echo(f"{self._line(task)}{f' — failed: {message}' if message else ''}", err=True)
+
+    def _line(self, task: str) -> str:
+        seconds = max(time.monotonic() - self._begin, 1e-9)
+        rate = (self._done - self._stored + self._failed) / seconds
+        total = f"/{self._task_total}" if self._task_total is not None else ""
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{task}: {self._done}{total} examples{failed}, {rate:.1f}/s{self._time_left()}"
+
+    def _time_left(self) -> str:
+        left = (self._total or 0) - self._run_done
+        if self._total is None or left <= 0 or not self._run_done:
+            return ""
+        seconds = left * (time.monotonic() - self._run_begin) / self._run_done
+        return f", about {seconds / 60:.0f} min left" if seconds >= 90 else f", about {seconds:.0f} s left"
+
+
+class LiveProgress(QuietProgress):
+    """A bar per task with rate and time left (rich)."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
+        )
+        self._bars: dict[str, tuple[object, float, int]] = {}
+        self._overall = None
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._progress.stop()
+
+    def started(self, total: int | None) -> None:
+        self._overall = self._progress.add_task("all", total=total, rate="")
+        self._begin, self._done = time.monotonic(), 0
+
+    def task_started(self, task: str, total: int | None, stored: int) -> None:
+        bar = self._progress.add_task(task, total=total, completed=stored, rate="")
+        self._bars[task] = (bar, time.monotonic(), 0)
+
+    def advanced(self, task: str, answered: int, failed: int) -> None:
+        bar, begin, done = self._bars[task]
+        done += answered + failed
+        self._done += answered + failed
+        self._bars[task] = (bar, begin, done)
+        self._progress.update(bar, advance=answered, rate=_rate(done, begin))  # type: ignore[arg-type]
+        if self._overall is not None:
+            self._progress.update(self._overall, advance=answered + failed, rate=_rate(self._done, self._begin))
+
+    def task_ended(self, task: str, message: str | None) -> None:
+        if message:
+            self.note(f"{task}: {message}")
+
+    def note(self, message: str) -> None:
+        from rich.markup import escape
+
+        self._progress.console.print(escape(message), highlight=False)
+
+
+def _rate(done: int, begin: float) -> str:
+    return f"{done / max(time.monotonic() - begin, 1e-9):.1f}/s"

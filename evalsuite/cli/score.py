@@ -1,0 +1,30 @@
+"""``evalsuite score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("score")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
+@click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True,
+              help="Bootstrap resamples for the 95% intervals; 0 for none.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def command(runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, as_json: bool) -> int:
+    """Score the stored predictions of RUNS again, without a model or data."""
+    import dataclasses
+
+    from evalsuite import api
+    from evalsuite.cli.show import print_result
+
+    ok = True
+    for folder in runs:
+        result = api.score(folder, specs=specs, resamples=resamples)
+        if result.rows:
+            result = dataclasses.replace(result, report=api.report(folder))
+        print_result(result, as_json=as_json)
+        ok = ok and result.ok
+    return 0 if ok else 1

@@ -1,0 +1,73 @@
+"""What verbs print: plans, results, lists."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from evalsuite.api import RunResult
+    from evalsuite.engine.plan import Plan
+
+
+def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table, columns padded to their widest cell; the last column runs free."""
+    widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
+    for line in [header, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(line[:-1], widths, strict=False)]
+        click.echo("  ".join([*cells, line[-1]]).rstrip())
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    return {
+        "run_folder": str(plan.folder),
+        "backend": plan.config.backend,
+        "attributes": dict(plan.config.attributes),
+        "data": plan.config.data,
+        "warnings": list(plan.warnings),
+        "tasks": [
+            {
+                "task": task.spec.id,
+                "paper_name": task.spec.paper_name(),
+                "checkpoint": task.model,
+                "splits": [dataclasses.asdict(split) for split in task.splits],
+                "max_new_tokens_left": task.work,
+            }
+            for task in plan.tasks
+        ],
+    }
+
+
+def print_plan(plan: Plan) -> None:
+    rows = []
+    for model, tasks in plan.by_model().items():
+        for task in tasks:
+            for split in task.splits:
+                rows.append([
+                    task.spec.id, split.name, "?" if split.total is None else str(split.total), str(split.stored),
+                    str(split.errors), str(task.spec.decoding.max_new_tokens), model or "(default)",
+                ])
+    print_columns(["task", "split", "examples", "stored", "failed", "max new tokens", "checkpoint"], rows)
+    work = [task.work for task in plan.tasks]
+    known = sum(tokens or 0 for tokens in work)
+    click.echo(f"\nrun folder: {plan.folder}")
+    click.echo(f"work left: at most {known:,} new tokens{' and tasks of unknown size' if None in work else ''}, "
+               f"{len(plan.by_model())} checkpoint(s). Nothing was run (--dry-run).")
+
+
+def print_result(result: RunResult, *, as_json: bool) -> None:
+    """The table of a finished run, the report's path, and why tasks failed."""
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(row) for row in result.rows], indent=1))
+    elif result.rows:
+        from evalsuite.reports import print_run_table
+
+        print_run_table([dataclasses.asdict(row) for row in result.rows])
+    for task, message in result.failures.items():
+        click.echo(f"failed: {task}: {message}", err=True)
+    if result.report is not None:
+        click.echo(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

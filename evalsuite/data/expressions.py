@@ -1,0 +1,266 @@
+"""JMESPath expressions over one record: compiling, the functions they may call, the columns they read.
+
+JMESPath (https://jmespath.org) can only look at the record it is given, so a spec cannot run code. Besides its own
+functions these exist (``FUNCTIONS`` is the list):
+
+    text(x)               as the prompt shows it: 5 and 5.0 -> "5", true -> "True"
+    lower(x)              lower case, of a text or of each text of a list
+    strip(x)              without white space at both ends, of a text or of each text of a list
+    replace(x, old, new)  every ``old`` in the text replaced
+    split(x, separator)   the parts of a text
+    at(list, index)       one element; the index may be text ("2"), as some data sets store it; from 0
+    items(x)              a list as it is; a list written as text ("['a', 'b']") read
+    unique(list)          without repetitions, first places kept
+    any_order(list)       each "a, b" of the list in every order of its parts (InfographicVQA's rule)
+    letter(index)         0 -> "A"
+    lettered(list)        ["x", "y"] -> ["(A) x", "(B) y"]
+    corners(box)          [x, y, width, height] -> [x1, y1, x2, y2]
+    image_size(image)     [height, width] in pixels, from the header alone where there is one
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jmespath
+from jmespath import exceptions, functions, visitor
+
+from evalsuite.errors import SpecError, did_you_mean
+from evalsuite.types import Record
+
+MAX_PERMUTED_PARTS = 6
+
+Getter = Callable[[Record], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of a record that a mapping reads.
+
+    needed: all that it may look at; None when it looks at the whole record.
+    required: those without which it cannot give a value.
+    """
+
+    needed: frozenset[str] | None
+    required: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. ``get(record)`` gives its value, None where the record has none.
+
+    ``get`` raises ValueError (JMESPath's own errors are) or ExampleError when a function cannot use its arguments.
+    """
+
+    text: str
+    get: Getter
+    columns: Columns
+
+
+def text(value: Any) -> str:
+    """A value as prompts and ids show it. Raises ValueError for None, NaN, lists and objects.
+
+    >>> text(5.0), text(True), text("no")
+    ('5', 'True', 'no')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        if value != value:
+            raise ValueError("the value is not a number (NaN)")
+        return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, int):
+        return str(value)
+    raise ValueError(f"a text or number is needed, not {_kind(value)}")
+
+
+def _each(function: Callable[[str], str]) -> Callable[[Any], Any]:
+    def apply(value: Any) -> Any:
+        return [function(text(item)) for item in value] if isinstance(value, list) else function(text(value))
+
+    return apply
+
+
+def _at(values: Any, index: Any) -> Any:
+    place = int(text(index))
+    values = _list(values)
+    if not 0 <= place < len(values):
+        raise ValueError(f"there is no element {place} in a list of {len(values)}")
+    return values[place]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    for read in (json.loads, ast.literal_eval):  # literals only; neither runs anything
+        try:
+            found = read(text(value))
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(found, list):
+            return found
+    raise ValueError(f"{str(value)[:60]!r} is not a list")
+
+
+def _any_order(answers: Any) -> list[str]:
+    orders: dict[str, None] = {}
+    for answer in map(text, _list(answers)):
+        parts = answer.split(", ")
+        # Beyond a handful of parts the orders run into thousands; such an answer is kept as written.
+        if len(parts) > MAX_PERMUTED_PARTS:
+            orders[answer] = None
+        else:
+            orders.update(dict.fromkeys(map(", ".join, itertools.permutations(parts))))
+    return list(orders)
+
+
+def _unique(values: Any) -> list[Any]:
+    return [value for place, value in enumerate(_list(values)) if value not in values[:place]]
+
+
+def _letter(index: Any) -> str:
+    place = int(text(index))
+    if not 0 <= place < 26:
+        raise ValueError(f"there is no letter for index {place}")
+    return chr(ord("A") + place)
+
+
+def _lettered(values: Any) -> list[str]:
+    return [f"({_letter(place)}) {text(value)}" for place, value in enumerate(_list(values))]
+
+
+def _corners(box: Any) -> list[float]:
+    left, top, width, height = _list(box)
+    return [left, top, left + width, top + height]
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"a list is needed, not {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {"NoneType": "nothing", "list": "a list", "tuple": "a list", "dict": "an object", "bytes": "bytes"}
+    return names.get(type(value).__name__, type(value).__name__)
+
+
+_PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
+    "any_order": (1, _any_order),
+    "at": (2, _at),
+    "corners": (1, _corners),
+    "items": (1, _items),
+    "letter": (1, _letter),
+    "lettered": (1, _lettered),
+    "lower": (1, _each(str.lower)),
+    "replace": (3, lambda value, old, new: text(value).replace(text(old), text(new))),
+    "split": (2, lambda value, separator: text(value).split(text(separator))),
+    "strip": (1, _each(str.strip)),
+    "text": (1, text),
+    "unique": (1, _unique),
+}
+FUNCTIONS = (*sorted([*_PURE, "image_size"]),)
+
+
+def compile_expression(expression: str, image_size: Callable[[Any], list[int]] | None = None) -> Expression:
+    """Checks an expression and makes it callable. ``image_size`` is what the function of that name calls.
+
+    Raises SpecError for a mistake of syntax or an unknown function.
+    """
+    table = _function_table(image_size)
+    try:
+        tree = jmespath.compile(expression).parsed
+    except exceptions.JMESPathError as error:
+        reason = " ".join(str(error).split())
+        raise SpecError([f"expression {expression!r} is not valid JMESPath: {reason}"]) from None
+    for node in _nodes(tree):
+        if node["type"] == "function_expression" and node["value"] not in table:
+            known = did_you_mean(node["value"], table)
+            raise SpecError([f"expression {expression!r}: unknown function {node['value']!r}. {known}"])
+    return Expression(expression, _getter(tree, table), columns_of(tree))
+
+
+def _function_table(image_size: Callable[[Any], list[int]] | None) -> dict[str, Any]:
+    """JMESPath's own functions and ours, in its form: {name: {function, signature}}."""
+
+    def method(call: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda _self, *arguments: call(*arguments)
+
+    calls = {**_PURE, "image_size": (1, image_size or _no_images)}
+    ours = {
+        name: {"function": method(call), "signature": [{"types": []}] * arity} for name, (arity, call) in calls.items()
+    }
+    return {**functions.Functions.FUNCTION_TABLE, **ours}
+
+
+def _no_images(_image: Any) -> list[int]:
+    raise ValueError("image_size() cannot be used here")
+
+
+def _getter(tree: dict[str, Any], table: dict[str, Any]) -> Getter:
+    if tree["type"] == "field":  # a bare column name, by far the most common: no interpreter
+        name = tree["value"]
+        return lambda record: record.get(name)
+    callable_functions = functions.Functions()
+    callable_functions.FUNCTION_TABLE = table
+    interpreter = visitor.TreeInterpreter(visitor.Options(custom_functions=callable_functions))
+    return lambda record: interpreter.visit(tree, record)
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    yield tree
+    for child in tree["children"]:
+        if isinstance(child, dict):
+            yield from _nodes(child)
+
+
+def columns_of(tree: dict[str, Any]) -> Columns:
+    """Columns that a parsed expression reads, see :class:`Columns`."""
+    kind, children = tree["type"], [child for child in tree["children"] if isinstance(child, dict)]
+    if kind == "field":
+        return Columns(frozenset([tree["value"]]), frozenset([tree["value"]]))
+    if kind in ("current", "identity"):
+        return Columns(None, frozenset())
+    if kind == "literal":
+        return Columns(frozenset(), frozenset())
+    if kind in _FIRST_CHILD_READS_RECORD:  # what follows looks into what the first child gave
+        return columns_of(children[0]) if children else Columns(None, frozenset())
+    if kind == "expref":  # looks into the elements of a list
+        return Columns(frozenset(), frozenset())
+    found = [columns_of(child) for child in children]
+    merged = merge_columns(found)
+    if kind == "comparator" and any(child["type"] == "literal" and child["value"] is None for child in children):
+        return Columns(merged.needed, frozenset())
+    if kind in _ACCEPT_NULL or (kind == "function_expression" and tree["value"] == "not_null"):
+        # A comparison inside still needs its columns: without them it would be false without a word.
+        strict = [part for part, child in zip(found, children, strict=True) if child["type"] in _LOGICAL]
+        return Columns(merged.needed, merge_columns(strict).required)
+    return merged
+
+
+_FIRST_CHILD_READS_RECORD = (
+    "subexpression",
+    "index_expression",
+    "projection",
+    "value_projection",
+    "filter_projection",
+    "flatten",
+    "pipe",
+)
+_ACCEPT_NULL = ("or_expression", "and_expression", "not_expression")
+_LOGICAL = (*_ACCEPT_NULL, "comparator")
+
+
+def merge_columns(parts: Iterable[Columns]) -> Columns:
+    """All columns of several expressions together."""
+    needed: frozenset[str] | None = frozenset()
+    required: frozenset[str] = frozenset()
+    for part in parts:
+        needed = None if needed is None or part.needed is None else needed | part.needed
+        required |= part.required
+    return Columns(needed, required)

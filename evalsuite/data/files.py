@@ -1,0 +1,110 @@
+"""Records from local files: JSON lines, JSON, CSV, TSV, Parquet and COCO caption annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.data.expressions import Columns
+from evalsuite.data.fingerprints import file_digest
+from evalsuite.data.readers import READERS, RecordFile, coco_captions, ending, stem
+from evalsuite.errors import DataError, did_you_mean
+from evalsuite.types import JsonValue, Record
+
+if TYPE_CHECKING:
+    from evalsuite.specs.schema import FilesSource as FilesSpec
+
+SOURCE_FILE = "source_file"
+ANY_COLUMN = Columns(None, frozenset())
+
+
+class FilesSource:
+    """The splits of one task below a folder.
+
+    A split is the files that ``files.splits`` names (globs allowed, sorted by name), else ``<split>.<ending>`` or
+    ``<split>-*-of-*.<ending>``. Every record gets ``source_file``, the name of its file without ending, unless it has
+    such a column. Memory does not grow with the data for JSON lines, CSV, TSV and Parquet; a JSON document is read
+    whole.
+
+    columns: what the mapping reads; nothing else is read from Parquet, and a missing one is found at once.
+    """
+
+    def __init__(self, folder: Path, files: FilesSpec, columns: Columns = ANY_COLUMN) -> None:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: there is no such folder")
+        self._folder, self._files = folder, files
+        self._columns = Columns(columns.needed, columns.required - {SOURCE_FILE})
+
+    @property
+    def media_root(self) -> Path:
+        """The folder that relative image and video paths start from."""
+        return self._folder / self._inside(self._files.images)
+
+    def count(self, split: str) -> int | None:
+        """Records in the split."""
+        return sum(self._reader(path).count() for path in self._paths(split))
+
+    def records(self, split: str) -> Iterator[Record]:
+        """All records, file by file. Raises DataError for a missing file or column, or a malformed line."""
+        for path in self._paths(split):
+            name = stem(path)
+            for place, record in enumerate(self._reader(path).records(self._columns.needed)):
+                if place == 0:
+                    self._check_columns(path, record)
+                record.setdefault(SOURCE_FILE, name)
+                yield record
+
+    def fingerprint(self, split: str) -> Mapping[str, JsonValue]:
+        """Name, size and SHA-256 of each annotation file. Images are not read."""
+        return {"files": [file_digest(path, self._folder) for path in self._paths(split)]}
+
+    def _reader(self, path: Path) -> RecordFile:
+        if self._files.format == "coco_captions":
+            return RecordFile(path, coco_captions)
+        kind = ending(path)
+        if kind not in READERS:
+            raise DataError(f"{path}: files ending in {path.suffix!r} cannot be read. Known: {', '.join(READERS)}")
+        return RecordFile(path, READERS[kind])
+
+    def _check_columns(self, path: Path, record: Mapping[str, Any]) -> None:
+        for name in sorted(self._columns.required - record.keys()):
+            raise DataError(
+                f"{path}: there is no column {name!r}. {did_you_mean(name, record)} "
+                f"The first record has: {', '.join(record)}"
+            )
+
+    def _paths(self, split: str) -> list[Path]:
+        patterns = self._files.splits.get(split)
+        if patterns is None:
+            return self._by_name(split)
+        found: list[Path] = []
+        for pattern in patterns:
+            matches = sorted(path for path in self._folder.glob(self._inside(pattern)) if path.is_file())
+            if not matches:
+                raise self._not_found(split, [pattern])
+            found += [path for path in matches if path not in found]
+        return found
+
+    def _by_name(self, split: str) -> list[Path]:
+        endings = [*READERS, *(f"{kind}.gz" for kind in READERS if kind != "parquet")]
+        single = [path for kind in endings if (path := self._folder / f"{split}.{kind}").is_file()]
+        if len(single) > 1:
+            names = ", ".join(path.name for path in single)
+            raise DataError(f"{self._folder}: split {split!r} is there more than once ({names}); keep one of them")
+        shards = sorted(path for kind in endings for path in self._folder.glob(f"{split}-*-of-*.{kind}"))
+        if not single and not shards:
+            raise self._not_found(split, [f"{split}.{{{','.join(READERS)}}}", f"{split}-*-of-*.parquet"])
+        return single or shards
+
+    def _not_found(self, split: str, patterns: list[str]) -> DataError:
+        there = sorted(path.name + ("/" if path.is_dir() else "") for path in self._folder.iterdir())
+        shown = ", ".join(there[:20]) + (", …" if len(there) > 20 else "") if there else "nothing"
+        looked_for = " or ".join(patterns)
+        return DataError(f"{self._folder}: no file of split {split!r}. Looked for: {looked_for}. The folder holds: {shown}")
+
+    def _inside(self, name: str) -> str:
+        """A name from the spec that may not point out of the data folder."""
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"{name!r} must be a path below the data folder {self._folder}")
+        return name

@@ -1,0 +1,297 @@
+"""From a record in the data set's columns to an Example, by the expressions of a task spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.data.expressions import Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.errors import ExampleError, SpecError, did_you_mean
+from evalsuite.images import ImageBytes, ImageFile, image_size
+from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
+from evalsuite.video import ClipVisual, VideoBytes, VideoFile
+
+if TYPE_CHECKING:
+    from evalsuite.specs.schema import Fields, TaskSpec
+
+_JSON_TYPES = (str, int, float, bool, dict, list, tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class BadExample:
+    """A record that could not become an Example. It counts: a run stores it as an error row.
+
+    references, strata: those that could be read; None and {} otherwise.
+    """
+
+    key: ExampleKey
+    position: int
+    error: str
+    references: Sequence[JsonValue] | None
+    strata: Mapping[str, str]
+
+
+class Mapper:
+    """The compiled ``fields`` of one task.
+
+    media_root: folder that relative image and video paths start from; no path may leave it. None: paths are refused.
+    trusted_roots: further folders that absolute paths may point into (where a source itself unpacked media).
+    Raises SpecError when an expression does not compile.
+    """
+
+    def __init__(
+        self, spec: TaskSpec, fields: Fields, media_root: Path | None, trusted_roots: Sequence[Path] = ()
+    ) -> None:
+        self._task = spec.id
+        self._frames, self._stride = spec.image.frames or 1, spec.image.stride or 1
+        self._media = MediaFolder(media_root, trusted_roots)
+        named = _named(fields)
+        self._all = _compiled(spec.id, named, self._media.size)
+        self._explode = self._all.pop("explode", None)
+        self._id, self._references = self._all["id"], self._all["references"]
+        self._images = [(name, self._all[name]) for name in named if name.startswith("images")]
+        self._video = self._all.get("video")
+        self._values = {name: self._all[f"values.{name}"] for name in fields.values}
+        self._strata = {name: self._all[f"strata.{name}"] for name in fields.strata}
+        self.columns = self._columns()
+        self._required = self.columns.required
+        self._sees_position = self.columns.needed is None or "position" in self.columns.needed
+
+    @property
+    def explodes(self) -> bool:
+        """Whether a record may become any number of examples."""
+        return self._explode is not None
+
+    def map(self, record: Record, split: str, position: int, place: int | None = None) -> list[Example | BadExample]:
+        """The examples of a record.
+
+        position: running number, in the split, of its first example. place: the record's own number, the same as
+        ``position`` unless records explode.
+        """
+        scopes = self.scopes(record, position if place is None else place)
+        return [self.example(scope, split, position + number) for number, scope in enumerate(scopes)]
+
+    def scopes(self, record: Record, place: int) -> Iterator[Record]:
+        """What the expressions see, once per example: the record with ``position`` (its ``place`` in the source, unless
+        it has such a column), and with ``item`` and ``index`` where it explodes.
+
+        A record whose ``explode`` gives no list is handed on as it is; :meth:`example` then explains the error.
+        """
+        if self._sees_position:
+            record = {"position": place, **record}
+        if self._explode is None:
+            yield record
+            return
+        try:
+            items = self._explode.get(record)
+        except (ValueError, TypeError, ExampleError):
+            items = None
+        if not isinstance(items, list):
+            yield record
+            return
+        for index, item in enumerate(items):
+            yield {**record, "item": item, "index": index}
+
+    def example(self, scope: Record, split: str, position: int) -> Example | BadExample:
+        """One of :meth:`scopes` as an Example, or as a BadExample that names the field and the expression."""
+        try:
+            self._check_columns(scope)
+            return Example(
+                ExampleKey(self._task, split, _text("id", self._id, scope)),
+                position,
+                self._visuals(scope),
+                {name: _text(f"values.{name}", get, scope) for name, get in self._values.items()},
+                self._reference_list(scope),
+                {name: _text(f"strata.{name}", get, scope) for name, get in self._strata.items()},
+            )
+        except ExampleError as error:
+            return self._bad(scope, split, position, str(error))
+
+    def _bad(self, scope: Record, split: str, position: int, error: str) -> BadExample:
+        """Keeps what scoring needs of the record, so that the example counts in its groups."""
+        try:
+            identifier = _text("id", self._id, scope)
+        except ExampleError:
+            identifier = f"position-{position}"
+        key = ExampleKey(self._task, split, identifier)
+        references: Sequence[JsonValue] | None = None
+        strata: dict[str, str] = {}
+        try:
+            references = self._reference_list(scope)
+            strata = {name: _text(f"strata.{name}", get, scope) for name, get in self._strata.items()}
+        except ExampleError:
+            pass
+        return BadExample(key, position, error, references, strata)
+
+    def _check_columns(self, scope: Record) -> None:
+        if self._explode is not None and "item" not in scope:
+            raise ExampleError(f"field 'explode' (expression {self._explode.text!r}) gives no list")
+        if self._required <= scope.keys():
+            return
+        name = min(self._required - scope.keys())
+        fields = [field for field, get in self._all.items() if name in get.columns.required]
+        raise ExampleError(
+            f"the record has no column {name!r}, which field {fields[0]!r} reads. {did_you_mean(name, scope.keys())}"
+        )
+
+    def _reference_list(self, scope: Record) -> Sequence[JsonValue]:
+        value = _value("references", self._references, scope)
+        if not isinstance(value, list):
+            value = list(value) if isinstance(value, tuple) else [value]
+        for item in value:
+            if not isinstance(item, _JSON_TYPES):
+                kind = "null" if item is None else type(item).__name__
+                raise _field_error("references", self._references, f"holds {kind}, which is no reference")
+        return value
+
+    def _visuals(self, scope: Record) -> tuple[Visual, ...]:
+        visuals: list[Visual] = []
+        for name, expression in self._images:
+            value = _value(name, expression, scope)
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                visuals.append(_named_error(name, expression, self._media.image, item))
+        if self._video is not None:
+            value = _value("video", self._video, scope)
+            visuals.append(_named_error("video", self._video, self._clip, value))
+        return tuple(visuals)
+
+    def _clip(self, value: Any) -> Visual:
+        return self._media.clip(value, self._frames, self._stride)
+
+    def _columns(self) -> Columns:
+        """What the source must give: all that is read, less what is added here."""
+        inside = merge_columns(get.columns for get in self._all.values())
+        if self._explode is None:
+            return Columns(inside.needed, inside.required - {"position"})
+        added = frozenset(["item", "index", "position"])
+        list_itself = self._explode.columns
+        needed = None if inside.needed is None else inside.needed - {"item", "index"}
+        return merge_columns([Columns(needed, inside.required - added), list_itself])
+
+
+class MediaFolder:
+    """Turns what a record holds for an image or a clip into a Visual, without opening anything."""
+
+    def __init__(self, root: Path | None, trusted_roots: Sequence[Path] = ()) -> None:
+        self._root = None if root is None else os.path.realpath(root)
+        self._allowed = tuple(os.path.realpath(path) for path in ([root] if root else []) + list(trusted_roots))
+
+    def image(self, value: Any) -> Visual:
+        """A path, ``{bytes, path}``, bytes or a Visual as a Visual. Raises ExampleError for anything else."""
+        if isinstance(value, (str, Path)):
+            return ImageFile(self.path(value))
+        if isinstance(value, bytes):
+            return ImageBytes(value)
+        if isinstance(value, dict) and (value.get("bytes") is not None or value.get("path")):
+            if value.get("bytes") is None:
+                return ImageFile(self.path(value["path"]))
+            return ImageBytes(value["bytes"], value.get("path") or "embedded image")
+        if isinstance(value, Visual):
+            return value
+        raise ExampleError(f"{_kind(value)} is not an image (a path, bytes, or bytes with a path)")
+
+    def clip(self, value: Any, frames: int, stride: int) -> Visual:
+        """A path, ``{bytes, path}`` or a clip object as a Visual of ``frames`` frames."""
+        if isinstance(value, (str, Path)):
+            return VideoFile(self.path(value), frames, stride)
+        if isinstance(value, dict) and (value.get("bytes") is not None or value.get("path")):
+            if value.get("bytes") is None:
+                return VideoFile(self.path(value["path"]), frames, stride)
+            return VideoBytes(value["bytes"], value.get("path") or "embedded video", frames, stride)
+        if hasattr(value, "frame_total") and hasattr(value, "frame"):
+            return ClipVisual(value, frames, stride)
+        raise ExampleError(f"{_kind(value)} is not a video (a path, or bytes with a path)")
+
+    def size(self, value: Any) -> list[int]:
+        """[height, width] of an image, for the function ``image_size``."""
+        return list(image_size(self.image(value)))
+
+    def path(self, name: str | Path) -> Path:
+        """The file below the media folder. Raises ExampleError when it would lie outside, links followed."""
+        name = os.fspath(name)
+        if "://" in name:
+            raise ExampleError(f"{name!r} is a web address: download the file into the media folder and name it there")
+        if self._root is None and not os.path.isabs(name):
+            raise ExampleError(f"the source has no media folder, so the path {name!r} cannot be followed")
+        if not name or "\0" in name:
+            raise ExampleError(f"{name!r} is not a path")
+        folder, file = os.path.split(os.path.join(self._root or "", name))
+        if file in ("", ".", ".."):
+            raise ExampleError(f"{name!r} is a folder, not a file")
+        place = os.path.join(_real_folder(folder), file)
+        if os.path.islink(place):
+            place = os.path.realpath(place)
+        if not any(place.startswith(root.rstrip(os.sep) + os.sep) for root in self._allowed):
+            raise ExampleError(f"the path {name!r} leads out of the media folder {self._root or '(none)'}")
+        return Path(place)
+
+
+@lru_cache(maxsize=4096)
+def _real_folder(folder: str) -> str:
+    """Resolving links costs a system call per level; thousands of images share a folder."""
+    return os.path.realpath(folder)
+
+
+def _named(fields: Fields) -> dict[str, str]:
+    """Field name, as messages show it -> expression."""
+    named = {"explode": fields.explode, "id": fields.id, "video": fields.video, "references": fields.references}
+    named |= {f"images[{place}]": expression for place, expression in enumerate(fields.images)}
+    named |= {f"values.{name}": expression for name, expression in fields.values.items()}
+    named |= {f"strata.{name}": expression for name, expression in fields.strata.items()}
+    return {name: expression for name, expression in named.items() if expression is not None}
+
+
+def _compiled(
+    task: str, named: Mapping[str, str], size: Callable[[Any], list[int]]
+) -> dict[str, Expression]:
+    compiled, problems = {}, []
+    for name, expression in named.items():
+        try:
+            compiled[name] = compile_expression(expression, size)
+        except SpecError as error:
+            problems += [f"{task}: fields.{name}: {problem}" for problem in error.problems]
+    if problems:
+        raise SpecError(problems)
+    return compiled
+
+
+def _value(name: str, expression: Expression, scope: Record) -> Any:
+    """The field's value. Raises ExampleError naming field and expression when there is none."""
+    try:
+        value = expression.get(scope)
+    except (ValueError, TypeError, ExampleError) as error:
+        raise _field_error(name, expression, str(error)) from error
+    if value is None:
+        raise _field_error(name, expression, "gives nothing")
+    return value
+
+
+def _text(name: str, expression: Expression, scope: Record) -> str:
+    value = _value(name, expression, scope)
+    if type(value) is str:
+        if not value and name == "id":
+            raise _field_error(name, expression, "gives an empty text")
+        return value
+    try:
+        return text(value)
+    except ValueError as error:
+        raise _field_error(name, expression, str(error)) from None
+
+
+def _named_error(name: str, expression: Expression, make: Callable[[Any], Visual], value: Any) -> Visual:
+    try:
+        return make(value)
+    except ExampleError as error:
+        raise _field_error(name, expression, str(error)) from None
+
+
+def _field_error(name: str, expression: Expression, reason: str) -> ExampleError:
+    return ExampleError(f"field {name!r} (expression {expression.text!r}): {reason}")
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:60]!r}"

@@ -1,0 +1,120 @@
+"""What a run was asked to do, parsed and checked on its own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import UnknownName, UsageError
+from evalsuite.runfolder import run_name
+
+DATA_KINDS = ("synthetic", "hub", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``number`` examples of each split, or that ``fraction`` of each split by itself."""
+
+    number: int | None = None
+    fraction: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """``"100"`` or ``"10%"``. Raises UsageError.
+
+        >>> Limit.parse("10%").of(45)
+        5
+        """
+        match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", text.strip())
+        if match and match[1] and int(match[1]) > 0:
+            return cls(number=int(match[1]))
+        if match and match[2] and 0 < float(match[2]) <= 100:
+            return cls(fraction=float(match[2]) / 100)
+        raise UsageError(f"--limit {text}: give a number of examples such as 100, or a percentage such as 10%")
+
+    def of(self, total: int | None) -> int:
+        """How many examples of a split with ``total`` examples; at least one."""
+        if self.number is not None:
+            return self.number
+        return max(1, math.ceil((self.fraction or 1.0) * (total or 0) - 1e-9))
+
+    def __str__(self) -> str:
+        return str(self.number) if self.number is not None else f"{100 * (self.fraction or 0):g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBudget:
+    """How many examples of a split may fail before the run of its task counts as failed."""
+
+    number: int | None = None
+    fraction: float = 0.01
+
+    @classmethod
+    def parse(cls, text: str) -> ErrorBudget:
+        """``"0"``, ``"5"`` or ``"1%"``. Raises UsageError."""
+        match = re.fullmatch(r"(\d+)|(\d+(?:\.\d+)?)%", text.strip())
+        if match and match[1]:
+            return cls(number=int(match[1]))
+        if match and match[2] and float(match[2]) <= 100:
+            return cls(fraction=float(match[2]) / 100)
+        raise UsageError(f"--max-errors {text}: give a number such as 0, or a percentage such as 1%")
+
+    def allowed(self, total: int) -> int:
+        return self.number if self.number is not None else int(self.fraction * total)
+
+    def __str__(self) -> str:
+        return str(self.number) if self.number is not None else f"{100 * self.fraction:g}%"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run: one model (or template) under one set of attributes on some tasks.
+
+    options: the backend's own settings. out: run folder; None for ./runs/<name made from what the run is>.
+    """
+
+    backend: str
+    tasks: str = "all"
+    model: str | None = None
+    data: str = "synthetic"
+    data_dir: Path | None = None
+    data_seed: int = 0
+    limit: Limit | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    max_errors: ErrorBudget = ErrorBudget()
+    out: Path | None = None
+    specs: tuple[Path, ...] = ()
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.data not in DATA_KINDS:
+            raise UnknownName("data source", self.data, DATA_KINDS, "--data")
+        if self.data == "files" and self.data_dir is None:
+            raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
+
+    @property
+    def needs_images(self) -> bool:
+        """Replayed predictions need no pixels, so that references alone suffice."""
+        return self.backend != "replay"
+
+    def folder(self) -> Path:
+        return self.out if self.out is not None else Path("runs") / run_name(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What names the run: options that change no answer (workers, error budget) are not part of it."""
+        return {
+            "backend": self.backend,
+            "model": self.model,
+            "tasks": self.tasks,
+            "data": self.data,
+            "data_dir": str(self.data_dir) if self.data_dir else None,
+            "data_seed": self.data_seed,
+            "limit": str(self.limit) if self.limit else None,
+            "attributes": dict(self.attributes),
+            "options": dict(self.options),
+        }

@@ -1,0 +1,90 @@
+"""A run folder: its name, its lock, its manifest, its results. Files are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import StoreError
+from evalsuite.store import FILE_NAME
+
+MANIFEST_VERSION = 1
+MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK = (
+    "manifest.json", "results.json", "results.parquet", FILE_NAME, ".lock")
+
+
+def run_name(parts: Mapping[str, Any]) -> str:
+    """A readable name made from what a run is: the same command gives the same name.
+
+    >>> run_name({"backend": "torch", "model": "tiny", "tasks": "vqav2", "limit": None})
+    'torch-tiny-vqav2-add55c9c'
+    """
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:8]
+    words = [str(parts.get(name) or "") for name in ("backend", "model", "tasks")]
+    slug = "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", word).strip("_")[-32:] for word in words if word)
+    return f"{slug}-{digest}"
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for writing. The system drops the lock when the process ends, however it ends.
+
+    Raises StoreError when another process holds it, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = open(folder / LOCK, "a+")  # noqa: SIM115 (held for the whole run)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.seek(0)
+            raise StoreError(f"{folder}: in use by {handle.read().strip() or 'another process'}; "
+                             "wait for it or choose another --out") from error
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"process {os.getpid()} on {os.uname().nodename}")
+        handle.flush()
+        yield
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text``: a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder. Raises StoreError when it is missing, torn or of another version."""
+    path = folder / MANIFEST
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{folder}: not a run folder (it has no {MANIFEST})") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); move it away and give the run command again") from error
+    if not isinstance(manifest, dict) or manifest.get("manifest_version") != MANIFEST_VERSION:
+        raise StoreError(f"{path}: written by another version of evalsuite "
+                         f"({manifest.get('evalsuite', 'unknown') if isinstance(manifest, dict) else 'unknown'})")
+    return manifest

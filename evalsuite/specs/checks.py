@@ -1,0 +1,135 @@
+"""Rules of a task spec that span several fields: what one part names must exist in another.
+
+Each rule yields ``(place, message)``; the loader turns the place into a line of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from evalsuite.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from evalsuite.specs.schema import TaskSpec
+
+Place = tuple[str | int, ...]
+Problem = tuple[Place, str]
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+def inconsistencies(spec: TaskSpec) -> list[Problem]:
+    """Everything in a spec, complete in itself, that contradicts another part of it."""
+    return [*_splits(spec), *_rows(spec), *_prompt(spec), *_visuals(spec), *_metrics(spec)]
+
+
+def placeholders(prefix: str) -> list[str]:
+    """Names in braces of a prompt prefix.
+
+    >>> placeholders("answer en {question}")
+    ['question']
+    """
+    return _PLACEHOLDER.findall(prefix)
+
+
+def fill(prefix: str, values: Mapping[str, str]) -> str:
+    """The prefix with its placeholders replaced; braces inside values are left alone.
+
+    >>> fill("answer en {question}", {"question": "a {b}?"})
+    'answer en a {b}?'
+    """
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], prefix)
+
+
+def split_placeholders(prefix: str) -> tuple[list[str], list[str]]:
+    """The text around the placeholders and their names: one more text than names.
+
+    >>> split_placeholders("answer en {question}")
+    (['answer en ', ''], ['question'])
+    """
+    pieces = _PLACEHOLDER.split(prefix)
+    return pieces[0::2], pieces[1::2]
+
+
+def dotted(place: Place) -> str:
+    """A place in a spec as people write it.
+
+    >>> dotted(("metrics", 0, "parameters", "variant"))
+    'metrics[0].parameters.variant'
+    """
+    text = ""
+    for step in place:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _splits(spec: TaskSpec) -> Iterator[Problem]:
+    names: list[str] = []
+    for i, split in enumerate(spec.splits):
+        if split.name in names:
+            yield ("splits", i, "name"), f"split {split.name!r} is listed twice"
+        names.append(split.name)
+    for source in ("hub", "files"):
+        for name in getattr(getattr(spec.data, source), "splits", {}):
+            if name not in names:
+                yield ("data", source, "splits", name), _unknown("split", name, names)
+
+
+def _rows(spec: TaskSpec) -> Iterator[Problem]:
+    names, seen = [split.name for split in spec.splits], set()
+    strata = set(spec.fields.strata)
+    for i, row in enumerate(spec.rows):
+        if row.split not in names:
+            yield ("rows", i, "split"), _unknown("split", row.split, names)
+        for stratum in row.stratum:
+            if stratum not in strata:
+                yield ("rows", i, "stratum", stratum), _unknown("stratum", stratum, strata, "fields.strata")
+        if (row.reference, row.name) in seen:
+            yield ("rows", i, "name"), f"row {row.name!r} of {row.reference} is listed twice"
+        seen.add((row.reference, row.name))
+
+
+def _prompt(spec: TaskSpec) -> Iterator[Problem]:
+    prefix = spec.prompt.prefix
+    for name in dict.fromkeys(placeholders(prefix)):
+        if name not in spec.fields.values:
+            yield ("prompt", "prefix"), _unknown("placeholder", name, spec.fields.values, "fields.values")
+    if set("{}") & set(_PLACEHOLDER.sub("", prefix)):
+        yield ("prompt", "prefix"), "a brace must enclose the name of a value, as in {question}"
+
+
+def _visuals(spec: TaskSpec) -> Iterator[Problem]:
+    image, data = spec.image, spec.data
+    if not (data.hub or data.files or data.synthetic):
+        yield ("data",), "at least one of hub, files, synthetic must be given"
+    overrides = [source.fields for source in (data.hub, data.files) if source and source.fields]
+    mappings = [spec.fields, *map(spec.fields.with_overrides, overrides)]
+    if not any(mapping.images or mapping.video for mapping in mappings):
+        yield ("fields",), "one of images, video must be given"
+    clip = any(mapping.video for mapping in mappings)
+    for name, value in (("frames", image.frames), ("stride", image.stride)):
+        if clip and value is None:
+            yield ("image", name), "must be given for a video task"
+        if value is not None and not clip:
+            yield ("image", name), "is for video tasks only: fields.video is not given"
+
+
+def _metrics(spec: TaskSpec) -> Iterator[Problem]:
+    headlines = [i for i, metric in enumerate(spec.metrics) if metric.headline]
+    if not headlines:
+        yield ("metrics",), "one of the metrics must be marked headline: true"
+    for i in headlines[1:]:
+        yield ("metrics", i, "headline"), f"metrics[{headlines[0]}] is the headline already; only one can be"
+    seen: list[tuple[object, ...]] = []
+    for i, metric in enumerate(spec.metrics):
+        use = (metric.name, metric.parameters, metric.protocol)
+        if use in seen:
+            yield ("metrics", i), f"the same as metrics[{seen.index(use)}]"
+        seen.append(use)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:
+    place = f" in {where}" if where else ""
+    return f"unknown {kind} {name!r}{place}. {did_you_mean(name, known)}"

@@ -1,0 +1,92 @@
+"""Names in a spec that only other rooms know: metrics, their parameters, generators, JMESPath functions.
+
+Separate from the schema because it imports those rooms; shipped specs pass it in the tests, not at every start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from evalsuite.errors import EvalsuiteError, SpecError, UnknownName, did_you_mean
+from evalsuite.specs.checks import Place, Problem
+from evalsuite.specs.schema import FieldOverrides, Fields, MetricUse, TaskSpec
+
+
+def unknown_names(spec: TaskSpec) -> list[Problem]:
+    """Metrics, parameters, expressions and generators that do not exist or cannot be read."""
+    return [*_metrics(spec), *_expressions(spec), *_generator(spec)]
+
+
+def _metrics(spec: TaskSpec) -> Iterator[Problem]:
+    for i, metric in enumerate(spec.metrics):
+        yield from _metric(("metrics", i), metric)
+
+
+def _metric(place: Place, use: MetricUse) -> Iterator[Problem]:
+    from evalsuite.metrics import load_metric, metric_class
+
+    try:
+        cls = metric_class(use.name)
+    except UnknownName as error:
+        yield (*place, "name"), str(error)
+        return
+    except Exception as error:  # an entry point of another package may fail in any way
+        yield (*place, "name"), f"metric {use.name!r} cannot be loaded: {error}"
+        return
+    known = [field.name for field in dataclasses.fields(cls) if field.init and not field.name.startswith("_")]
+    unknown = [name for name in use.parameters if name not in known]
+    for name in unknown:
+        yield (*place, "parameters", name), f"metric {use.name} has no such parameter. {did_you_mean(name, known)}"
+    if not unknown:
+        try:
+            load_metric(use.name, **use.parameters)
+        except EvalsuiteError as error:
+            yield (*place, "parameters"), str(error)
+
+
+def _expressions(spec: TaskSpec) -> Iterator[Problem]:
+    mappings: list[tuple[Place, Fields | FieldOverrides | None]] = [(("fields",), spec.fields)]
+    for name, source in (("hub", spec.data.hub), ("files", spec.data.files)):
+        mappings.append((("data", name, "fields"), source.fields if source else None))
+    for place, mapping in mappings:
+        for inside, expression in _each_expression(mapping):
+            message = _expression_problem(expression)
+            if message:
+                yield (*place, *inside), message
+
+
+def _each_expression(mapping: Fields | FieldOverrides | None) -> Iterator[tuple[Place, str]]:
+    if mapping is None:
+        return
+    for name in ("explode", "id", "video", "references"):
+        expression = getattr(mapping, name)
+        if expression is not None:
+            yield (name,), expression
+    for i, expression in enumerate(mapping.images or ()):
+        yield ("images", i), expression
+    for group in ("values", "strata"):
+        for name, expression in (getattr(mapping, group) or {}).items():
+            yield (group, name), expression
+
+
+def _expression_problem(expression: str) -> str | None:
+    from evalsuite.data.expressions import compile_expression
+
+    try:
+        compile_expression(expression)
+    except SpecError as error:
+        return error.problems[0]
+    return None
+
+
+def _generator(spec: TaskSpec) -> Iterator[Problem]:
+    synthetic = spec.data.synthetic
+    if synthetic is None:
+        return
+    from evalsuite.data.synthetic import GENERATORS
+
+    place: Place = ("data", "synthetic")
+    if synthetic.generator not in GENERATORS:
+        message = f"unknown generator {synthetic.generator!r}. {did_you_mean(synthetic.generator, GENERATORS)}"
+        yield (*place, "generator"), message

@@ -1,0 +1,87 @@
+"""Confidence intervals of metric values from the statistics of the examples.
+
+A metric's value is a function of the *sum* of its statistics, so a bootstrap resample is a vector of whole-number
+weights, and all resamples together are one product ``weights @ statistics``: no example is scored twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.metrics.base import Array, Metric
+
+Interval = tuple[float, float]
+
+_DRAWS_AT_ONCE = 1 << 18  # bounds the memory, and stays in the cache
+_DRAWS_PER_CATEGORY = 16  # one binomial costs about as much as this many single draws
+
+
+def bootstrap(
+    metric: Metric, statistics: Array, *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> dict[str, Interval]:
+    """Percentile intervals of every value of ``metric``, in official units (Efron and Tibshirani 1993, chapter 13).
+
+    Each resample draws n of the n examples with replacement. The result depends on the seed and the statistics, not on
+    the order of the examples; one example gives an interval of width 0. A resample for which the metric has no value
+    (NaN, such as the mean of a group that was not drawn) is left out; without any value both ends are NaN.
+
+    statistics: shape (n, k), a row per example, from the metric made ready for this corpus.
+    Raises ValueError for no examples, a wrong shape, fewer than one resample, or a confidence not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, not {confidence}")
+    tail = (1 - confidence) / 2
+    values = metric.finalize(resampled_totals(statistics, resamples=resamples, seed=seed))
+    return {name: _interval(np.asarray(value, np.float64), tail) for name, value in values.items()}
+
+
+def resampled_totals(statistics: Array, *, resamples: int, seed: int) -> Array:
+    """Shape (resamples, k): the sum of the statistics of n examples drawn with replacement, once per resample.
+
+    Exact multinomial resampling. Equal rows are interchangeable, so where there are few distinct ones (an accuracy has
+    two) their numbers are drawn at once.
+    """
+    statistics = np.asarray(statistics, np.float64)
+    if statistics.ndim != 2:
+        raise ValueError(f"statistics have shape (examples, k), not {statistics.shape}")
+    if not len(statistics):
+        raise ValueError("no examples: there is nothing to resample")
+    if resamples < 1:
+        raise ValueError(f"resamples is 1 or more, not {resamples}")
+    generator = np.random.default_rng(seed)
+    rows, counts = _sorted_rows(statistics)
+    if len(rows) * _DRAWS_PER_CATEGORY <= len(statistics):
+        drawn = generator.multinomial(len(statistics), counts / len(statistics), size=resamples)
+        return np.asarray(drawn @ rows, np.float64)
+    return _draw_examples(generator, np.repeat(rows, counts, axis=0), resamples)
+
+
+def _sorted_rows(statistics: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Distinct rows in a fixed order, and how often each occurs."""
+    ordered = statistics[np.lexsort(statistics.T)] if statistics.shape[1] else statistics
+    is_new = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
+    starts = np.flatnonzero(is_new)
+    return ordered[starts], np.diff(np.append(starts, len(ordered)))
+
+
+def _draw_examples(generator: np.random.Generator, rows: Array, resamples: int) -> Array:
+    """Totals of ``resamples`` draws of n of the n rows. Draws follow each other, whatever the size of a chunk."""
+    n = len(rows)
+    totals = np.empty((resamples, rows.shape[1]))
+    chunk = max(1, _DRAWS_AT_ONCE // n)
+    for start in range(0, resamples, chunk):
+        part = totals[start : start + chunk]
+        draws = generator.integers(n, size=(len(part), n))
+        draws += np.arange(len(part))[:, None] * n
+        weights = np.bincount(draws.ravel(), minlength=len(part) * n).reshape(len(part), n)
+        np.matmul(weights.astype(np.float64), rows, out=part)
+    return totals
+
+
+def _interval(values: Array, tail: float) -> Interval:
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(values, [100 * tail, 100 * (1 - tail)])
+    return float(low), float(high)

@@ -1,0 +1,237 @@
+"""The store of a run: one SQLite file, one row per example, written as answers come.
+
+It is the truth: progress, resuming, scoring and viewing all read it. Rows are clustered by (task, split, position), so
+that reading in data set order needs no sorting and memory stays flat. Every row carries a checksum; a damaged row is
+named and made again, never scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from evalsuite.errors import StoreError
+from evalsuite.types import ExampleKey, Prediction
+
+FORMAT_VERSION = 1
+FILE_NAME = "predictions.sqlite"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS predictions (
+    task TEXT NOT NULL, split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL,
+    prompt TEXT NOT NULL, text TEXT NOT NULL, error TEXT,
+    target TEXT NOT NULL,    -- JSON: references and strata
+    details TEXT NOT NULL,   -- JSON: token count, log-probabilities, seconds
+    checksum BLOB NOT NULL,
+    PRIMARY KEY (task, split, position)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (task, split, id);
+"""
+
+_COLUMNS = "task, split, position, id, prompt, text, error, target, details, checksum"
+
+# A stored error gives way to a later answer; a stored answer is never replaced.
+_INSERT = f"""
+INSERT INTO predictions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (task, split, position) DO UPDATE SET
+    id = excluded.id, prompt = excluded.prompt, text = excluded.text, error = excluded.error,
+    target = excluded.target, details = excluded.details, checksum = excluded.checksum
+WHERE predictions.error IS NOT NULL
+"""
+
+_Row = tuple[str, str, int, str, str, str, str | None, str, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Rows stored for one split of one task; ``errors`` of them are error rows."""
+
+    stored: int
+    errors: int
+
+
+class PredictionStore:
+    """The predictions of one run. One process writes (see :mod:`evalsuite.runfolder`), any number read."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        try:
+            if read_only:
+                if not path.is_file():
+                    raise StoreError(f"{path}: no such file; is this a run folder?")
+                self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+                self._check_format()
+            else:
+                self._db = sqlite3.connect(path, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing that was committed
+                self._create()
+            self._db.text_factory = _decode
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def __enter__(self) -> PredictionStore:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        """Store these predictions in one transaction. Writing one twice changes nothing.
+
+        A second example with an id that is taken is stored as an error row under ``id#position``.
+        Raises StoreError when the disk is full or the file cannot be written.
+        """
+        rows = [_to_row(prediction) for prediction in predictions]
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(_INSERT, rows)
+            except sqlite3.IntegrityError:
+                self._db.execute("ROLLBACK")
+                self._db.execute("BEGIN IMMEDIATE")
+                self._insert_one_by_one(rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"{self.path}: cannot write ({error}); what was stored before is safe. "
+                             "Make room or repair the disk, then give the same command again.") from error
+
+    def done(self, task: str, split: str) -> bytearray:
+        """A flag per position, 1 where an answer is stored: one byte per example."""
+        cursor = self._query("SELECT max(position) FROM predictions WHERE task = ? AND split = ?", (task, split))
+        last = cursor.fetchone()[0]
+        flags = bytearray(0 if last is None else last + 1)
+        query = "SELECT position FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
+        for (position,) in self._query(query, (task, split)):
+            flags[position] = 1
+        return flags
+
+    def read(self, task: str, split: str, stop: int | None = None) -> Iterator[Prediction]:
+        """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
+        for row in self._rows(task, split, stop):
+            if row[9] != _checksum(row):
+                raise StoreError(f"{self.path}: the row of {row[0]}/{row[1]}/{row[3]} is damaged. "
+                                 "Give the run command again: it makes such rows anew, then scores.")
+            yield _to_prediction(row)
+
+    def counts(self) -> dict[tuple[str, str], Count]:
+        """Stored rows by (task, split)."""
+        query = "SELECT task, split, count(*), count(error) FROM predictions GROUP BY task, split"
+        return {(task, split): Count(stored, errors) for task, split, stored, errors in self._query(query)}
+
+    def errors(self, task: str | None = None, limit: int = 1000) -> list[tuple[ExampleKey, str]]:
+        """Error rows with their messages, at most ``limit``."""
+        query = ("SELECT task, split, id, error FROM predictions "
+                 "WHERE error IS NOT NULL AND (? IS NULL OR task = ?) LIMIT ?")
+        return [(ExampleKey(t, s, i), error) for t, s, i, error in self._query(query, (task, task, limit))]
+
+    def remove_damaged(self, task: str, split: str) -> list[ExampleKey]:
+        """Delete rows whose checksum does not fit, and return their keys, so that they are made again."""
+        damaged = [
+            (row[0], row[1], row[2], ExampleKey(str(row[0]), str(row[1]), str(row[3])))
+            for row in self._rows(task, split, None)
+            if row[9] != _checksum(row)
+        ]
+        for task_id, split_name, position, _ in damaged:
+            self._query("DELETE FROM predictions WHERE task = ? AND split = ? AND position = ?",
+                        (task_id, split_name, position))
+        return [key for *_, key in damaged]
+
+    def _rows(self, task: str, split: str, stop: int | None) -> Iterator[_Row]:
+        query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position < ? ORDER BY position"
+        cursor = self._query(query, (task, split, stop if stop is not None else 1 << 62))
+        try:
+            yield from cursor
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def _insert_one_by_one(self, rows: Iterable[_Row]) -> None:
+        for row in rows:
+            try:
+                self._db.execute(_INSERT, row)
+            except sqlite3.IntegrityError:
+                self._db.execute(_INSERT, _as_duplicate(row))
+
+    def _query(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+
+    def _create(self) -> None:
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "format" not in tables:
+            self._db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO format VALUES ({FORMAT_VERSION}); COMMIT;")
+        self._check_format()
+
+    def _check_format(self) -> None:
+        (version,) = self._db.execute("SELECT version FROM format").fetchone() or (None,)
+        if version != FORMAT_VERSION:
+            raise StoreError(f"{self.path}: written in store format {version}, this evalsuite reads {FORMAT_VERSION}. "
+                             "Use the evalsuite version named in manifest.json, or another --out.")
+
+    def _damaged(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"{self.path}: cannot be read as a store ({error}). Move the file away to start anew, "
+                          "or restore it from a copy.")
+
+
+def _to_row(prediction: Prediction) -> _Row:
+    target = {"references": prediction.references, "strata": dict(prediction.strata)}
+    key = prediction.key
+    row = (
+        key.task, key.split, prediction.position, _text(key.id), _text(prediction.prompt), _text(prediction.text),
+        None if prediction.error is None else _text(prediction.error),
+        json.dumps(target, separators=(",", ":")),
+        json.dumps(dict(prediction.details), separators=(",", ":")) if prediction.details else "{}",
+    )
+    return (*row, _digest(row))
+
+
+def _to_prediction(row: _Row) -> Prediction:
+    task, split, position, id_, prompt, text, error, target, details, _ = row
+    fields = json.loads(target)
+    return Prediction(ExampleKey(task, split, id_), position, prompt, text, fields["references"], fields["strata"],
+                      error, json.loads(details))
+
+
+def _as_duplicate(row: _Row) -> _Row:
+    task, split, position, id_, prompt, _, _, target, _, _ = row
+    message = f"the id {id_!r} occurs twice in the data; this is its occurrence at position {position}"
+    changed = (task, split, position, f"{id_}#{position}", prompt, "", message, target, "{}")
+    return (*changed, _digest(changed))
+
+
+def _checksum(row: _Row) -> bytes:
+    try:
+        return _digest(row[:9])
+    except UnicodeEncodeError:
+        return b""
+
+
+def _digest(fields: tuple[object, ...]) -> bytes:
+    return hashlib.blake2b("\x1f".join(map(str, fields)).encode(), digest_size=8).digest()
+
+
+def _decode(raw: bytes) -> str:
+    """Damaged bytes become lone surrogates, which no checksum fits: the row counts as damaged, not the file."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _text(text: str) -> str:
+    """Text that SQLite can hold: lone surrogates, which are no characters, become U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,39 @@
+"""Accuracy by string equality: GQA, AI2D, OCR-VQA, NLVR2, the video question sets and others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from evalsuite.metrics.base import MeanMetric, Value
+
+
+@dataclass(frozen=True)
+class ExactMatch(MeanMetric):
+    """Share of answers equal to one of the references. In [0, 1]; printed in percent.
+
+    ignore_case: compare in lower case. strip: compare without surrounding white space. Both are off in the official
+    GQA evaluation and in big_vision, which lower-cases for some tasks.
+
+    Source: https://github.com/dorarad/gqa, big_vision ``evaluators/proj/paligemma/transfers/vqa.py`` (``acc_any``).
+
+    >>> ExactMatch().example("Yes", ["yes"]), ExactMatch(ignore_case=True).example("Yes", ["yes"])
+    (0.0, 1.0)
+    """
+
+    name: ClassVar[str] = "exact_match"
+    values: ClassVar[tuple[Value, ...]] = (Value("accuracy"),)
+    source: ClassVar[str] = "https://github.com/google-research/big_vision"
+
+    ignore_case: bool = False
+    strip: bool = False
+
+    def example(self, prediction: str, references: Sequence[str]) -> float:
+        answer = self._form(prediction)
+        return float(any(self._form(reference) == answer for reference in references))
+
+    def _form(self, text: str) -> str:
+        if self.strip:
+            text = text.strip()
+        return text.lower() if self.ignore_case else text

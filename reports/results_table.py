@@ -1,0 +1,161 @@
+"""From result rows to the tables of a run: value, interval, and the paper's number beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from evalsuite.reports.published import Published, has_table, published_cell
+from evalsuite.reports.rows import ResultRow, not_comparable
+from evalsuite.reports.tables import Cell, Column, Table
+
+_COLUMNS = (
+    Column("run", "Run"),
+    Column("task", "Task"),
+    Column("part", "Split"),
+    Column("metric", "Metric"),
+    Column("value", "Value", "number"),
+    Column("ci", "95% interval", "interval"),
+    Column("n", "n", "number"),
+    Column("errors", "Errors", "number"),
+    Column("published", "Published", "number"),
+    Column("published_for", "Published for"),
+    Column("difference", "Difference", "number"),
+    Column("signature", "Signature", "code"),
+)
+
+
+_ONE_VALUE_TABLES = ("paligemma1_table1", "paligemma2_table13", "paligemma2_table15")
+"""Tables that print one value per row: it stands for the headline metric only."""
+
+
+def is_headline(row: ResultRow) -> bool:
+    """Whether a row belongs in the first table: the task's headline value, not one of many unnamed strata."""
+    return row.headline and (bool(row.paper_name) or not row.stratum)
+
+
+def published_for(row: ResultRow) -> Published | None:
+    """The published value beside a result: the cell of the run's size and resolution, else the 3B 224 px one.
+
+    None for secondary metrics of a paper row (the paper prints one) unless the table names its metrics, for rows of no
+    table, and for tables that are not shipped.
+    """
+    if not row.paper_name or not has_table(row.reference):
+        return None
+    if not row.headline and row.reference.startswith(_ONE_VALUE_TABLES):
+        return None
+    size, resolution = row.attributes.get("size"), row.attributes.get("resolution")
+    return published_cell(
+        row.reference,
+        row.paper_name,
+        row.metric,
+        size=None if size in (None, "") else str(size),
+        resolution=_pixels(resolution),
+    )
+
+
+def _pixels(resolution: object) -> int | None:
+    """224, "224" and "224px" alike; -1, which no table prints, for a resolution that is no number."""
+    if resolution in (None, ""):
+        return None
+    text = str(resolution).lower().removesuffix("px").strip()
+    return int(text) if text.isdigit() else -1
+
+
+def difference(row: ResultRow, published: Published | None) -> float | None:
+    """Ours minus the paper's; None where the two must not be compared."""
+    if published is None or row.value is None or not_comparable(row):
+        return None
+    return row.value - published.value
+
+
+def run_table(rows: Iterable[ResultRow], *, headline: bool = True) -> Table:
+    """The table of the headline values (or, with ``headline=False``, of all others), in the order of the rows."""
+    chosen = [row for row in rows if is_headline(row) == headline]
+    notes: list[str] = []
+    lines = tuple(_line(row, notes) for row in chosen)
+    title = "Results" if headline else "Secondary metrics and strata"
+    table = Table(title, _COLUMNS, lines, caption(chosen), tuple(dict.fromkeys(notes)))
+    if len({row.run for row in chosen}) < 2:
+        table = _without(table, "run")
+    return table.without_empty_columns("ci", "published", "published_for", "difference", "signature")
+
+
+def run_tables(rows: Iterable[ResultRow]) -> list[Table]:
+    """The headline table, and a second one where there are secondary values."""
+    rows = list(rows)
+    second = run_table(rows, headline=False)
+    return [run_table(rows), *([second] if second.rows else [])]
+
+
+def caption(rows: Sequence[ResultRow]) -> str:
+    """What a reader must know: whether the values can be compared with published ones, and what the intervals are."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        reason = not_comparable(row)
+        if reason:
+            names = reasons.setdefault(reason, [])
+            if row.run not in names:
+                names.append(row.run)
+    several = len({row.run for row in rows}) > 1
+    sentences = []
+    for reason, runs in reasons.items():
+        which = f" of {', '.join(runs)}" if several else ""
+        sentences.append(f"Values{which} are not comparable with published numbers: {reason}.")
+    if any(row.ci_low is not None for row in rows):
+        sentences.append("Intervals are 95% intervals over the examples.")
+    if any(difference(row, published_for(row)) is not None for row in rows):
+        sentences.append("Difference is this value minus the published one.")
+    return " ".join(sentences)
+
+
+def part_name(row: ResultRow) -> str:
+    """Split and stratum of a row, such as ``test, subset=human``."""
+    return ", ".join(filter(None, [row.split, row.stratum]))
+
+
+def metric_name(row: ResultRow) -> str:
+    """Metric with unit, the protocol where it is not the paper's, and a word where less is better."""
+    protocol = "official protocol" if row.protocol == "official" else ""
+    direction = "" if row.higher_is_better else "lower is better"
+    shown = ", ".join(filter(None, [row.unit, protocol, direction]))
+    return f"{row.metric} ({shown})" if shown else row.metric
+
+
+def task_name(row: ResultRow) -> str:
+    return row.paper_name or row.title or row.task
+
+
+def _line(row: ResultRow, notes: list[str]) -> tuple[Cell, ...]:
+    published = published_for(row)
+    if row.reference and row.paper_name and not has_table(row.reference):
+        notes.append(f"{task_name(row)}: no published table {row.reference!r} is shipped.")
+    if published and published.note:
+        notes.append(f"{task_name(row)}, {published.label} in {published.source}: {published.note}.")
+    return (
+        Cell.of_text(row.run),
+        Cell.of_text(task_name(row)),
+        Cell.of_text(part_name(row)),
+        Cell.of_text(metric_name(row)),
+        Cell.of_number(row.value) if row.value is not None else Cell("undefined", None),
+        Cell.of_interval(row.ci_low, row.ci_high),
+        Cell(str(row.n), row.n),
+        Cell(str(row.errors), row.errors),
+        _published_cell(published),
+        Cell.of_text(published.label if published else ""),
+        Cell.of_number(difference(row, published), 1, sign=True),
+        Cell.of_text(row.signature),
+    )
+
+
+def _published_cell(published: Published | None) -> Cell:
+    if published is None:
+        return Cell("", None)
+    spread = "" if published.std is None else f" ± {published.std:.1f}"
+    return Cell(f"{published.value:.1f}{spread}", published.value)
+
+
+def _without(table: Table, key: str) -> Table:
+    kept = [index for index, column in enumerate(table.columns) if column.key != key]
+    columns = tuple(table.columns[index] for index in kept)
+    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
+    return Table(table.title, columns, rows, table.caption, table.notes)

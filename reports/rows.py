@@ -1,0 +1,75 @@
+"""Results in long form: one row per value, read from the ``results.json`` of runs and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import StoreError
+from evalsuite.results import ResultRow
+from evalsuite.runfolder import RESULTS
+
+__all__ = ["ResultRow", "not_comparable", "parse_row", "read_rows"]
+
+
+def read_rows(runs: Iterable[Path]) -> list[ResultRow]:
+    """The rows of these runs, in the order given. A run is its folder or its ``results.json``.
+
+    Raises StoreError that names the file, the row and the field when something is missing or has another shape.
+    """
+    rows: list[ResultRow] = []
+    for run in map(Path, runs):
+        rows.extend(_read_file(run if run.suffix == ".json" else run / RESULTS))
+    return rows
+
+
+def not_comparable(row: ResultRow) -> str:
+    """Why the value must not be compared with a published one, or "": synthetic data, or no trained model."""
+    if row.data == "synthetic":
+        return "the data are synthetic"
+    if row.model in ("tiny", "tiny-paligemma"):
+        return "the model has random weights"
+    if row.backend == "echo":
+        return "the answers are not a model's"
+    return ""
+
+
+def _read_file(path: Path) -> list[ResultRow]:
+    if not path.exists():
+        raise StoreError(f"{path}: no such file. Score the run first: evalsuite score {path.parent}")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}). Score again: evalsuite score {path.parent}") from error
+    if not isinstance(data, list):
+        raise StoreError(f"{path}: expected one array with a row per value, found {type(data).__name__}")
+    return [parse_row(item, f"{path}: row {number}") for number, item in enumerate(data, 1)]
+
+
+def parse_row(item: Any, where: str = "row") -> ResultRow:
+    """One checked row. Fields that are not known here are ignored. Raises StoreError that starts with ``where``."""
+    if not isinstance(item, Mapping):
+        raise StoreError(f"{where}: expected an object, found {type(item).__name__}")
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(ResultRow):
+        if field.name not in item:
+            raise StoreError(f"{where}: field {field.name!r} is missing; another version wrote it. Score the run again")
+        values[field.name] = _checked(item[field.name], str(field.type), f"{where}: field {field.name!r}")
+    return ResultRow(**values)
+
+
+def _checked(value: Any, kind: str, where: str) -> Any:
+    """``value`` when it fits its field's annotation, given as text."""
+    if kind == "float | None" and (value is None or (isinstance(value, float) and math.isnan(value))):
+        return None
+    expected = _KINDS.get(kind, Mapping)
+    if not isinstance(value, expected) or (isinstance(value, bool) and kind != "bool"):
+        raise StoreError(f"{where} should be {kind}, found {value!r}")
+    return value
+
+
+_KINDS: dict[str, Any] = {"float | None": (int, float), "int": int, "bool": bool, "str": str}

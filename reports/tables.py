@@ -1,0 +1,216 @@
+"""A table as data, and its four faces: Markdown, CSV, HTML and the terminal.
+
+Cells keep their value beside the text that is shown, so that CSV holds full precision. Text in a table may come from
+a data set or a model: every renderer escapes it for its own language.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+CellValue = str | float | int | None | tuple[float | None, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``key`` heads the CSV column, ``title`` the others. Numbers and intervals stand to the right."""
+
+    key: str
+    title: str
+    kind: Literal["text", "number", "interval", "code"] = "text"
+
+    @property
+    def align(self) -> Literal["left", "right"]:
+        return "right" if self.kind in ("number", "interval") else "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a reader sees, and the value behind it (for an interval both ends)."""
+
+    text: str
+    value: CellValue
+
+    @classmethod
+    def of_text(cls, text: str) -> Cell:
+        return cls(text, text)
+
+    @classmethod
+    def of_number(cls, value: float | None, decimals: int = 2, *, sign: bool = False) -> Cell:
+        """Empty for None."""
+        if value is None:
+            return cls("", None)
+        return cls(f"{value:{'+' if sign else ''}.{decimals}f}", value)
+
+    @classmethod
+    def of_interval(cls, low: float | None, high: float | None, decimals: int = 2) -> Cell:
+        if low is None or high is None:
+            return cls("", (None, None))
+        return cls(f"{low:.{decimals}f} to {high:.{decimals}f}", (low, high))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """caption: what a reader must know before the numbers; notes: footnotes below them."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    notes: tuple[str, ...] = ()
+
+    def without_empty_columns(self, *keys: str) -> Table:
+        """The table without those of the named columns that hold nothing."""
+        kept = [
+            index
+            for index, column in enumerate(self.columns)
+            if column.key not in keys or any(row[index].text for row in self.rows)
+        ]
+        columns = tuple(self.columns[index] for index in kept)
+        rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
+        return Table(self.title, columns, rows, self.caption, self.notes)
+
+
+# --- Markdown ------------------------------------------------------------------------------------------------------
+
+
+def to_markdown(table: Table, heading: str = "##") -> str:
+    """GitHub-flavoured Markdown with title, caption and notes."""
+    lines = [f"{heading} {_markdown(table.title)}", ""]
+    if table.caption:
+        lines += [_markdown(table.caption), ""]
+    lines.append(_markdown_line([_markdown(column.title) for column in table.columns]))
+    lines.append(_markdown_line(["---:" if column.align == "right" else ":---" for column in table.columns]))
+    for row in table.rows:
+        cells = zip(table.columns, row, strict=True)
+        lines.append(_markdown_line([_markdown(cell.text, code=column.kind == "code") for column, cell in cells]))
+    if table.notes:
+        lines += ["", *(f"- {_markdown(note)}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str, code: bool = False) -> str:
+    text = one_line(text)
+    if code and text and "`" not in text:
+        return "`" + text.replace("|", r"\|") + "`"
+    text = html.escape(text, quote=False)
+    return re.sub(r"([\\`*\[\]|~])", r"\\\1", text)
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------------
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+def to_csv(tables: Sequence[Table]) -> str:
+    """One CSV of tables with the same columns; the first column, ``table``, names the table.
+
+    Numbers have full precision, an interval becomes two columns. Text that a spreadsheet would run as a formula gets a
+    leading apostrophe. A column that one of the tables lacks stays empty there.
+    """
+    columns: dict[str, Column] = {column.key: column for table in tables for column in table.columns}
+    header = ["table"]
+    for column in columns.values():
+        header += [f"{column.key}_low", f"{column.key}_high"] if column.kind == "interval" else [column.key]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    for table in tables:
+        for row in table.rows:
+            cells = {column.key: cell for column, cell in zip(table.columns, row, strict=True)}
+            line: list[str] = [_csv(table.title)]
+            for column in columns.values():
+                line += _csv_cells(column, cells.get(column.key))
+            writer.writerow(line)
+    return buffer.getvalue()
+
+
+def _csv_cells(column: Column, cell: Cell | None) -> list[str]:
+    value = None if cell is None else cell.value
+    if column.kind == "interval":
+        ends = value if isinstance(value, tuple) else (None, None)
+        return [_csv(end) for end in ends]
+    return [_csv(value)]
+
+
+def _csv(value: CellValue) -> str:
+    if value is None:
+        return ""
+    return neutral(value) if isinstance(value, str) else str(value)
+
+
+def neutral(text: str) -> str:
+    """Text that no spreadsheet takes for a formula.
+
+    >>> neutral("=1+1"), neutral("-3.5"), neutral("plain")
+    ("'=1+1", '-3.5', 'plain')
+    """
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+# --- HTML ----------------------------------------------------------------------------------------------------------
+
+
+def to_html(table: Table) -> str:
+    """A ``<table>`` with caption, without style; classes ``number`` and ``code`` mark the cells."""
+    parts = ["<table>"]
+    if table.caption:
+        parts.append(f"<caption>{html.escape(table.caption)}</caption>")
+    heads = "".join(f'<th scope="col" class="{_class(c)}">{html.escape(c.title)}</th>' for c in table.columns)
+    parts.append(f"<thead><tr>{heads}</tr></thead><tbody>")
+    for row in table.rows:
+        cells = (f'<td class="{_class(c)}">{html.escape(cell.text)}</td>' for c, cell in zip(table.columns, row, strict=True))
+        parts.append(f"<tr>{''.join(cells)}</tr>")
+    parts.append("</tbody></table>")
+    return "\n".join(parts)
+
+
+def _class(column: Column) -> str:
+    return {"number": "number", "interval": "number", "code": "code", "text": "text"}[column.kind]
+
+
+# --- terminal ------------------------------------------------------------------------------------------------------
+
+
+def to_terminal(table: Table) -> RichTable:
+    """A rich table, to be printed by ``rich.console.Console``. Control characters of the text are removed."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    rich_table = RichTable(
+        title=Text(one_line(table.title)),
+        caption=Text("\n".join(one_line(line) for line in (table.caption, *table.notes) if line)),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column in table.columns:
+        style = "dim" if column.kind == "code" else ""
+        overflow: Literal["fold", "ellipsis"] = "ellipsis" if column.kind == "code" else "fold"
+        rich_table.add_column(
+            Text(column.title), justify=column.align, style=style, overflow=overflow, no_wrap=column.kind != "text"
+        )
+    for row in table.rows:
+        rich_table.add_row(*(Text(one_line(cell.text)) for cell in row))
+    return rich_table
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters (a model's text could move the cursor)."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()

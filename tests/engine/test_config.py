@@ -1,0 +1,46 @@
+"""What a run was asked to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalsuite.engine.config import ErrorBudget, Limit, RunConfig
+from evalsuite.errors import UnknownName, UsageError
+
+
+def test_a_limit_is_a_number_or_a_share_of_each_split_by_itself() -> None:
+    assert Limit.parse("100").of(7) == 100
+    assert Limit.parse("10%").of(5000) == 500
+    assert Limit.parse("10%").of(1000) == 100
+    assert Limit.parse("0.1%").of(3) == 1
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "ten", "0%", "101%", "1e3", ""])
+def test_other_limits_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--limit"):
+        Limit.parse(text)
+
+
+def test_an_error_budget_may_be_zero() -> None:
+    assert ErrorBudget.parse("0").allowed(10_000) == 0
+    assert ErrorBudget.parse("1%").allowed(250) == 2
+    assert ErrorBudget.parse("3").allowed(10) == 3
+
+
+def test_the_folder_name_depends_on_what_changes_answers_only() -> None:
+    base = RunConfig(backend="torch")
+    assert RunConfig(backend="torch", workers=7, max_errors=ErrorBudget(0)).folder() == base.folder()
+    assert RunConfig(backend="torch", attributes={"seed": 1}).folder() != base.folder()
+    assert RunConfig(backend="torch", out=Path("x")).folder() == Path("x")
+
+
+def test_an_unknown_kind_of_data_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'synthetic'"):
+        RunConfig(backend="torch", data="synthetics")
+
+
+def test_local_files_need_a_folder() -> None:
+    with pytest.raises(UsageError, match="--data-dir"):
+        RunConfig(backend="torch", data="files")

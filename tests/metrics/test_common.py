@@ -1,0 +1,260 @@
+"""What holds for every metric that ships. A new metric needs a line in CASES."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evalsuite.errors import UnknownName
+from evalsuite.metrics import METRICS, Metric, load_metric, metric_class
+
+
+@dataclass(frozen=True)
+class Case:
+    """A small corpus for one metric: answers of mixed quality, and answers that no other can beat.
+
+    best: the headline value of ``perfect`` in the official unit.
+    parameters: those that have no default or that this corpus needs; a function gets a folder for files.
+    """
+
+    predictions: Sequence[str]
+    references: Sequence[Sequence[Any]]
+    perfect: Sequence[str]
+    best: float = 1.0
+    parameters: Mapping[str, Any] | Callable[[Path], Mapping[str, Any]] = field(default_factory=dict)
+
+
+def captions() -> Case:
+    references = [
+        ["a man rides a brown horse", "a person on a horse"],
+        ["two cats sleep on a red sofa"],
+        ["a plate of food with broccoli on a table"],
+        ["the small boat sails under an old bridge"],
+        ["people wait for the train at night"],
+    ]
+    predictions = ["a man on a horse", "two dogs sleep on a red sofa", "food", "a boat", "people wait for the train"]
+    return Case(predictions, references, perfect=[group[0] for group in references])
+
+
+def one_caption_each() -> Case:
+    """CIDEr averages over references, so only a single one can be matched completely."""
+    case = captions()
+    return dataclasses.replace(case, references=[group[:1] for group in case.references], best=10.0)
+
+
+def ten_answers() -> Case:
+    references = [
+        ["red"] * 10,
+        ["2"] * 6 + ["two dogs"] * 4,
+        ["T-shirt"] * 5 + ["shirt"] * 5,
+        ["yes"] * 9 + ["no"],
+        ["the park."] * 4 + ["park", "grass", "street", "a park", "lawn", "zoo"],
+    ]
+    predictions = ["blue", "two dogs", "shirt", "no", "grass"]
+    return Case(predictions, references, perfect=["red", "two", "t shirt", "Yes", "park"])
+
+
+def short_answers() -> Case:
+    references = [["Paris 2019", "paris"], ["12.5"], ["no"], ["Annual report"], ["7"]]
+    predictions = ["Paris 2018", "12.6", "yes", "annual repo", ""]
+    return Case(predictions, references, perfect=[group[0] for group in references])
+
+
+def html_tables() -> Case:
+    def table(*rows: str) -> str:
+        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row.split()) + "</tr>" for row in rows)
+        return f"<html><body><table>{body}</table></body></html>"
+
+    references = [[table("a b", "c d")], [table("one two three")], [table("x", "y", "z")], [table("10 20", "30 40")]]
+    predictions = [table("a b", "c e"), table("one two"), table("x"), "no table"]
+    return Case(predictions, references, perfect=[group[0] for group in references])
+
+
+def box_masks() -> Case:
+    """Weights that decode every code to a filled mask, so that a perfect answer is a perfect box."""
+
+    def tokens(*corners: float) -> str:
+        return "".join(f"<loc{round(1023 * corner):04d}>" for corner in corners) + "<seg000>" * 16
+
+    def reference(y1: int, x1: int, y2: int, x2: int) -> dict[str, Any]:
+        mask = np.zeros((64, 64), bool)
+        mask[y1:y2, x1:x2] = True
+        columns = mask.T.ravel()
+        changes = np.flatnonzero(np.diff(columns, prepend=False, append=False))
+        counts = np.diff(np.concatenate([[0], changes, [columns.size]]))
+        return {"mask": {"size": [64, 64], "counts": counts.tolist()}, "box_yxyx": [c / 64 for c in (y1, x1, y2, x2)]}
+
+    boxes = [(8, 8, 40, 40), (0, 16, 24, 64), (32, 0, 64, 32), (20, 20, 30, 50)]
+    # A thousandth more than the corner, because pixels are truncated after the corner was rounded to its token.
+    perfect = [tokens(*(min(1.0, corner / 64 + 1e-3) for corner in box)) for box in boxes]
+    predictions = [tokens(0.1, 0.1, 0.6, 0.6), tokens(0.0, 0.3, 0.3, 1.0), "no tokens", perfect[3]]
+    references = [[reference(*box)] for box in boxes]
+    return Case(predictions, references, perfect, parameters=lambda folder: {"weights_file": filled_masks(folder)})
+
+
+def filled_masks(folder: Path) -> str:
+    """A file of mask decoder weights that are all zero, but for the bias of the last layer."""
+    layers: dict[str, tuple[int, ...]] = {"decoder.0": (128, 512, 1, 1)}
+    for block in (2, 3):
+        layers |= {f"decoder.{block}.net.{i}": (128, 128, size, size) for i, size in ((0, 3), (2, 3), (4, 1))}
+    widths = (128, 128, 64, 32, 16)
+    layers |= {f"decoder.{4 + 2 * i}": (*widths[i : i + 2], 4, 4) for i in range(4)}
+    layers["decoder.12"] = (1, 16, 1, 1)
+    weights = {f"{name}.weight": np.zeros(shape, np.float32) for name, shape in layers.items()}
+    for name, shape in layers.items():
+        channels = shape[1] if name in ("decoder.4", "decoder.6", "decoder.8", "decoder.10") else shape[0]
+        weights[f"{name}.bias"] = np.zeros(channels, np.float32)
+    weights["decoder.12.bias"][:] = 1
+    weights["_vq_vae._embedding"] = np.zeros((128, 512), np.float32)
+    path = folder / "filled_masks.npz"
+    np.savez(path, **weights)
+    return str(path)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "anls": short_answers,
+    "bleu": captions,
+    "cider": one_caption_each,
+    "exact_match": short_answers,
+    "mask_iou": box_masks,
+    "number_words": short_answers,
+    "relaxed_accuracy": short_answers,
+    "rouge_l": captions,
+    "teds": html_tables,
+    "textvqa": ten_answers,
+    "vqa_v2": ten_answers,
+}
+
+pytestmark = pytest.mark.parametrize("name", sorted(METRICS))
+
+
+@pytest.fixture
+def case(name: str) -> Case:
+    return CASES[name]()
+
+
+@pytest.fixture
+def metric(name: str, case: Case, tmp_path: Path) -> Metric:
+    parameters = case.parameters(tmp_path) if callable(case.parameters) else case.parameters
+    return load_metric(name, **parameters)
+
+
+def headline(metric: Metric, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> float:
+    return metric.score(predictions, references)[metric.values[0].name]
+
+
+def test_has_a_corpus_here(name: str) -> None:
+    assert name in CASES, f"add metric {name} to CASES"
+
+
+def test_goes_by_its_name_and_says_what_it_is(name: str) -> None:
+    cls = metric_class(name)
+    assert cls.name == name
+    assert cls.version >= 1
+    assert cls.source
+    assert cls.__doc__ and cls.__doc__ != Metric.__doc__
+
+
+def test_signature_names_every_parameter(metric: Metric) -> None:
+    head, version, *parameters = metric.signature().split("|")
+    assert (head, version) == (metric.name, f"v{metric.version}")
+    assert [parameter.partition(":")[0] for parameter in parameters] == sorted(metric.parameters())
+
+
+def test_parameters_make_the_same_metric_again(metric: Metric) -> None:
+    again = load_metric(metric.name, **metric.parameters())
+    assert again == metric
+    assert again.signature() == metric.signature()
+
+
+def test_is_frozen(metric: Metric) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        metric.name = "other"  # type: ignore[misc]
+
+
+def test_unknown_parameter_is_refused(name: str) -> None:
+    with pytest.raises(UnknownName, match="lambada"):
+        load_metric(name, lambada=1)
+
+
+def test_check_passes_here(metric: Metric) -> None:
+    assert metric.check() is None
+
+
+def test_perfect_answers_have_the_best_value(metric: Metric, case: Case) -> None:
+    value = headline(metric, case.perfect, case.references)
+    assert value == pytest.approx(case.best, abs=1e-6)
+    other = headline(metric, case.predictions, case.references)
+    assert other < value if metric.values[0].higher_is_better else other > value
+
+
+def test_values_are_those_that_are_declared_and_within_bounds(metric: Metric, case: Case) -> None:
+    for predictions in (case.predictions, case.perfect):
+        score = metric.score(predictions, case.references)
+        assert list(score) == [value.name for value in metric.values]
+        for value in metric.values:
+            low, high = value.bounds
+            assert low is None or score[value.name] >= low, value
+            assert high is None or score[value.name] <= high + 1e-12, value
+
+
+def test_empty_answers_are_scored_and_beat_nothing(metric: Metric, case: Case) -> None:
+    """A failed example counts as an empty answer."""
+    value = headline(metric, [""] * len(case.references), case.references)
+    assert np.isfinite(value)
+    perfect = headline(metric, case.perfect, case.references)
+    assert value < perfect if metric.values[0].higher_is_better else value > perfect
+
+
+def test_order_of_examples_does_not_matter(metric: Metric, case: Case) -> None:
+    order = np.random.default_rng(0).permutation(len(case.references))
+    shuffled = metric.score([case.predictions[i] for i in order], [case.references[i] for i in order])
+    assert shuffled == pytest.approx(metric.score(case.predictions, case.references), rel=1e-12)
+
+
+def test_order_of_references_does_not_matter(metric: Metric, case: Case) -> None:
+    backwards = metric.score(case.predictions, [list(group)[::-1] for group in case.references])
+    assert backwards == pytest.approx(metric.score(case.predictions, case.references), rel=1e-12)
+
+
+def test_statistics_add_up_over_shards(metric: Metric, case: Case) -> None:
+    ready = metric.prepare(case.predictions, case.references)
+    whole = ready.batch_statistics(case.predictions, case.references)
+    assert whole.dtype == np.float64
+    shards = [
+        ready.batch_statistics(case.predictions[part], case.references[part]) for part in (slice(2), slice(2, None))
+    ]
+    np.testing.assert_allclose(np.concatenate(shards), whole, rtol=1e-12)
+    total = sum(shard.sum(axis=0) for shard in shards)
+    score = {name: float(value) for name, value in ready.finalize(np.asarray(total)).items()}
+    assert score == pytest.approx(metric.score(case.predictions, case.references), rel=1e-12)
+
+
+def test_batch_statistics_are_the_statistics_of_the_examples(metric: Metric, case: Case) -> None:
+    ready = metric.prepare(case.predictions, case.references)
+    batch = ready.batch_statistics(case.predictions, case.references)
+    for row, prediction, references in zip(batch, case.predictions, case.references, strict=True):
+        np.testing.assert_allclose(ready.statistics(prediction, references), row, rtol=1e-12)
+
+
+def test_finalize_takes_many_totals_at_once(metric: Metric, case: Case) -> None:
+    ready = metric.prepare(case.predictions, case.references)
+    totals = ready.batch_statistics(case.predictions, case.references).cumsum(axis=0)
+    together = ready.finalize(totals)
+    for value in metric.values:
+        assert np.shape(together[value.name]) == (len(totals),)
+        alone = [float(ready.finalize(total)[value.name]) for total in totals]
+        np.testing.assert_allclose(together[value.name], alone, rtol=1e-12)
+
+
+def test_a_corpus_without_examples_is_refused(metric: Metric) -> None:
+    with pytest.raises(ValueError, match="no examples"):
+        metric.score([], [])
+    with pytest.raises(ValueError, match="1 predictions but 0"):
+        metric.score(["a"], [])

@@ -1,0 +1,42 @@
+"""Counts as TallyQA and CountBenchQA are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from evalsuite.metrics.number_words import NumberWords
+
+
+def test_agrees_with_big_vision(golden: Callable[[str], list[dict[str, Any]]], is_error: Callable[[Any], bool]) -> None:
+    compared = 0
+    for line in golden("tallyqa"):
+        inputs, expected = line["inputs"], line["expected"]["big_vision"]
+        if is_error(expected):
+            continue
+        examples = inputs["examples"] if inputs["kind"] == "corpus" else [inputs]
+        score = NumberWords().score([e["prediction"] for e in examples], [[e["answer"]] for e in examples])
+        assert score["accuracy"] == pytest.approx(expected["acc"], abs=1e-9), line["id"]
+        compared += 1
+    assert compared == 248
+
+
+@pytest.mark.parametrize("prediction", ["2", "two", "TWO"])
+def test_a_number_word_of_any_case_is_its_digits(prediction: str) -> None:
+    assert NumberWords().example(prediction, ["2"]) == 1
+    assert NumberWords().example("2", [prediction]) == 1
+
+
+@pytest.mark.parametrize("prediction", [" 2", "two.", "02", "two dogs", "twenty-one", ""])
+def test_nothing_else_is_read_as_a_number(prediction: str) -> None:
+    assert NumberWords().example(prediction, ["2", "21"]) == 0
+
+
+def test_none_is_zero() -> None:
+    assert NumberWords().example("none", ["0"]) == 1
+
+
+def test_references_above_fifteen_are_scored_like_any_other() -> None:
+    assert NumberWords().example("Nineteen", ["19"]) == 1
