@@ -24,7 +24,7 @@ CODES, CODE_WIDTH, GRID, MASK_SIZE = 128, 512, 4, 64
 _CODEBOOK = "_vq_vae._embedding"
 _RESIDUAL_BLOCKS = ("decoder.2.net", "decoder.3.net")
 _UPSAMPLING = {"decoder.4": (128, 128), "decoder.6": (128, 64), "decoder.8": (64, 32), "decoder.10": (32, 16)}
-_BATCH = 64  # masks decoded at a time: some 100 MB
+_BATCH = 8  # masks decoded at a time: what they need stays in the cache
 
 
 def _layer_shapes() -> dict[str, tuple[int, ...]]:
@@ -93,13 +93,16 @@ class MaskDecoder:
             y = _relu(self._linear(_neighbourhoods(y), f"{block}.2"))
             x = x + self._linear(y, f"{block}.4")
         for name in _UPSAMPLING:
-            x = _relu(_spread(x @ self._matrices[name]) + self._biases[name])
+            x = _relu(_spread(_times(x, self._matrices[name])) + self._biases[name])
         return self._linear(x, "decoder.12")[..., 0]
 
     def _linear(self, x: Floats, name: str) -> Floats:
-        out: Floats = x @ self._matrices[name]
-        out += self._biases[name]
-        return out
+        return _times(x, self._matrices[name]) + self._biases[name]
+
+
+def _times(x: Floats, matrix: Floats) -> Floats:
+    """Product over the last axis, as one matrix product rather than one for each row of pixels."""
+    return (x.reshape(-1, len(matrix)) @ matrix).reshape(*x.shape[:-1], -1)
 
 
 def _relu(x: Floats) -> Floats:

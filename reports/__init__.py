@@ -16,8 +16,8 @@ if __name__ == "reports":
 if TYPE_CHECKING:
     from evalsuite.reports.page import ReportFiles, write_report
     from evalsuite.reports.published import Published, load_published, published_cell, published_values
-    from evalsuite.reports.rows import ResultRow, read_rows
     from evalsuite.reports.results_table import run_table, run_tables
+    from evalsuite.reports.rows import ResultRow, read_rows
     from evalsuite.reports.tables import Cell, Column, Table, to_csv, to_html, to_markdown, to_terminal
 
 _HOME = {

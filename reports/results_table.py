@@ -15,16 +15,22 @@ _COLUMNS = (
     Column("metric", "Metric"),
     Column("value", "Value", "number"),
     Column("ci", "95% interval", "interval"),
+    Column("published", "Published", "number"),
+    Column("difference", "Difference", "number"),
+    Column("published_for", "Published for"),
     Column("n", "n", "number"),
     Column("errors", "Errors", "number"),
-    Column("published", "Published", "number"),
-    Column("published_for", "Published for"),
-    Column("difference", "Difference", "number"),
     Column("signature", "Signature", "code"),
 )
 
 
-_ONE_VALUE_TABLES = ("paligemma1_table1", "paligemma2_table13", "paligemma2_table15")
+_ONE_VALUE_TABLES = (
+    "paligemma1_table1",
+    "paligemma2_table4",
+    "paligemma2_table7",
+    "paligemma2_table13",
+    "paligemma2_table15",
+)
 """Tables that print one value per row: it stands for the headline metric only."""
 
 
@@ -65,7 +71,7 @@ def difference(row: ResultRow, published: Published | None) -> float | None:
     """Ours minus the paper's; None where the two must not be compared."""
     if published is None or row.value is None or not_comparable(row):
         return None
-    return row.value - published.value
+    return round(row.value - published.value, 6)
 
 
 def run_table(rows: Iterable[ResultRow], *, headline: bool = True) -> Table:
@@ -76,8 +82,8 @@ def run_table(rows: Iterable[ResultRow], *, headline: bool = True) -> Table:
     title = "Results" if headline else "Secondary metrics and strata"
     table = Table(title, _COLUMNS, lines, caption(chosen), tuple(dict.fromkeys(notes)))
     if len({row.run for row in chosen}) < 2:
-        table = _without(table, "run")
-    return table.without_empty_columns("ci", "published", "published_for", "difference", "signature")
+        table = table.without("run")
+    return table.without_empty("ci", "published", "published_for", "difference", "signature")
 
 
 def run_tables(rows: Iterable[ResultRow]) -> list[Table]:
@@ -122,6 +128,7 @@ def metric_name(row: ResultRow) -> str:
 
 
 def task_name(row: ResultRow) -> str:
+    """The paper's name of the row where it has one, else the task's title."""
     return row.paper_name or row.title or row.task
 
 
@@ -138,11 +145,11 @@ def _line(row: ResultRow, notes: list[str]) -> tuple[Cell, ...]:
         Cell.of_text(metric_name(row)),
         Cell.of_number(row.value) if row.value is not None else Cell("undefined", None),
         Cell.of_interval(row.ci_low, row.ci_high),
+        _published_cell(published),
+        Cell.of_number(difference(row, published), 1, sign=True),
+        Cell.of_text(published.label if published else ""),
         Cell(str(row.n), row.n),
         Cell(str(row.errors), row.errors),
-        _published_cell(published),
-        Cell.of_text(published.label if published else ""),
-        Cell.of_number(difference(row, published), 1, sign=True),
         Cell.of_text(row.signature),
     )
 
@@ -152,10 +159,3 @@ def _published_cell(published: Published | None) -> Cell:
         return Cell("", None)
     spread = "" if published.std is None else f" ± {published.std:.1f}"
     return Cell(f"{published.value:.1f}{spread}", published.value)
-
-
-def _without(table: Table, key: str) -> Table:
-    kept = [index for index, column in enumerate(table.columns) if column.key != key]
-    columns = tuple(table.columns[index] for index in kept)
-    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
-    return Table(table.title, columns, rows, table.caption, table.notes)

@@ -10,7 +10,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -68,16 +68,19 @@ class Table:
     caption: str = ""
     notes: tuple[str, ...] = ()
 
-    def without_empty_columns(self, *keys: str) -> Table:
-        """The table without those of the named columns that hold nothing."""
-        kept = [
-            index
-            for index, column in enumerate(self.columns)
-            if column.key not in keys or any(row[index].text for row in self.rows)
-        ]
+    def without(self, *keys: str) -> Table:
+        """The table without these columns."""
+        kept = [index for index, column in enumerate(self.columns) if column.key not in keys]
         columns = tuple(self.columns[index] for index in kept)
         rows = tuple(tuple(row[index] for index in kept) for row in self.rows)
         return Table(self.title, columns, rows, self.caption, self.notes)
+
+    def without_empty(self, *keys: str) -> Table:
+        """The table without those of these columns that hold nothing."""
+        empty = [
+            column.key for index, column in enumerate(self.columns) if not any(row[index].text for row in self.rows)
+        ]
+        return self.without(*set(keys).intersection(empty))
 
 
 # --- Markdown ------------------------------------------------------------------------------------------------------
@@ -85,16 +88,16 @@ class Table:
 
 def to_markdown(table: Table, heading: str = "##") -> str:
     """GitHub-flavoured Markdown with title, caption and notes."""
-    lines = [f"{heading} {_markdown(table.title)}", ""]
+    lines = [f"{heading} {escape_markdown(table.title)}", ""]
     if table.caption:
-        lines += [_markdown(table.caption), ""]
-    lines.append(_markdown_line([_markdown(column.title) for column in table.columns]))
+        lines += [escape_markdown(table.caption), ""]
+    lines.append(_markdown_line([escape_markdown(column.title) for column in table.columns]))
     lines.append(_markdown_line(["---:" if column.align == "right" else ":---" for column in table.columns]))
     for row in table.rows:
         cells = zip(table.columns, row, strict=True)
-        lines.append(_markdown_line([_markdown(cell.text, code=column.kind == "code") for column, cell in cells]))
+        lines.append(_markdown_line([escape_markdown(cell.text, code=column.kind == "code") for column, cell in cells]))
     if table.notes:
-        lines += ["", *(f"- {_markdown(note)}" for note in table.notes)]
+        lines += ["", *(f"- {escape_markdown(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -102,7 +105,8 @@ def _markdown_line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown(text: str, code: bool = False) -> str:
+def escape_markdown(text: str, code: bool = False) -> str:
+    """Text on one line that Markdown prints as it is; ``code`` sets it as code where that is possible."""
     text = one_line(text)
     if code and text and "`" not in text:
         return "`" + text.replace("|", r"\|") + "`"
@@ -166,17 +170,28 @@ def neutral(text: str) -> str:
 # --- HTML ----------------------------------------------------------------------------------------------------------
 
 
-def to_html(table: Table) -> str:
-    """A ``<table>`` with caption, without style; classes ``number`` and ``code`` mark the cells."""
+def to_html(table: Table, graphics: Mapping[str, Sequence[str]] | None = None) -> str:
+    """A ``<table>`` with its notes, without style; the classes ``number``, ``code`` and ``text`` mark the cells.
+
+    graphics: for the column of that key, trusted markup (an SVG) per row that stands in place of the cell's text.
+    """
+    graphics = graphics or {}
     parts = ["<table>"]
     if table.caption:
-        parts.append(f"<caption>{html.escape(table.caption)}</caption>")
+        parts.append(f"<caption>{html.escape(one_line(table.caption))}</caption>")
     heads = "".join(f'<th scope="col" class="{_class(c)}">{html.escape(c.title)}</th>' for c in table.columns)
-    parts.append(f"<thead><tr>{heads}</tr></thead><tbody>")
-    for row in table.rows:
-        cells = (f'<td class="{_class(c)}">{html.escape(cell.text)}</td>' for c, cell in zip(table.columns, row, strict=True))
+    parts.append(f"<thead><tr>{heads}</tr></thead>\n<tbody>")
+    for number, row in enumerate(table.rows):
+        cells = []
+        for column, cell in zip(table.columns, row, strict=True):
+            drawn = graphics.get(column.key)
+            inner = html.escape(one_line(cell.text)) if drawn is None else drawn[number]
+            cells.append(f'<td class="{_class(column)}">{inner}</td>')
         parts.append(f"<tr>{''.join(cells)}</tr>")
     parts.append("</tbody></table>")
+    if table.notes:
+        notes = "".join(f"<li>{html.escape(one_line(note))}</li>" for note in table.notes)
+        parts.append(f'<ul class="notes">{notes}</ul>')
     return "\n".join(parts)
 
 
@@ -188,23 +203,31 @@ def _class(column: Column) -> str:
 
 
 def to_terminal(table: Table) -> RichTable:
-    """A rich table, to be printed by ``rich.console.Console``. Control characters of the text are removed."""
+    """A rich table, to be printed by ``rich.console.Console``. Control characters of the text are removed.
+
+    Code columns (signatures) are long: each of their values is printed once below the table instead.
+    """
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    below = [table.caption, *table.notes]
+    for index, column in enumerate(table.columns):
+        if column.kind == "code":
+            codes = dict.fromkeys(row[index].text for row in table.rows if row[index].text)
+            below.append(f"{column.title}: {', '.join(codes)}")
+    table = table.without(*(column.key for column in table.columns if column.kind == "code"))
     rich_table = RichTable(
         title=Text(one_line(table.title)),
-        caption=Text("\n".join(one_line(line) for line in (table.caption, *table.notes) if line)),
+        caption=Text("\n".join(one_line(line) for line in below if line)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
+        padding=(0, 1, 0, 0),
     )
     for column in table.columns:
-        style = "dim" if column.kind == "code" else ""
-        overflow: Literal["fold", "ellipsis"] = "ellipsis" if column.kind == "code" else "fold"
         rich_table.add_column(
-            Text(column.title), justify=column.align, style=style, overflow=overflow, no_wrap=column.kind != "text"
+            Text(column.title), justify=column.align, overflow="fold", no_wrap=column.kind != "text"
         )
     for row in table.rows:
         rich_table.add_row(*(Text(one_line(cell.text)) for cell in row))

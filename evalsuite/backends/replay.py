@@ -268,7 +268,6 @@ def _load(path: Path, fields: Fields, duplicates: str) -> _Index:
         raise DataError(f"{path}: holds no predictions")
     if differing and duplicates == "refuse":
         ids = listed([id_ for _, _, id_ in differing])
-        raise UsageError(
-            f"{path}: ids with differing predictions: {ids}. Repair the file, or choose with --set duplicates=first|last"
-        )
+        way_out = "Repair the file, or choose with --set duplicates=first|last"
+        raise UsageError(f"{path}: ids with differing predictions: {ids}. {way_out}")
     return _Index(path, texts, frozenset(differing), frozenset(task for task, _, _ in texts))

@@ -79,7 +79,9 @@ def tiny_checkpoint(
     if family not in FAMILIES:
         raise UsageError(f"tiny model: unknown family {family!r}. {did_you_mean(family, FAMILIES)}")
     if resolution % PATCH or not PATCH <= resolution <= MAX_RESOLUTION:
-        raise UsageError(f"tiny model: resolution {resolution} is not a multiple of {PATCH} from 14 to {MAX_RESOLUTION}")
+        raise UsageError(f"tiny model: resolution {resolution} is not a multiple of {PATCH} up to {MAX_RESOLUTION}.")
+    if seed < 0:
+        raise UsageError(f"tiny model: seed {seed} is negative.")
     shape = TinyShape(family=family, seed=seed, resolution=resolution, sliding_window=sliding_window)
     folder = cache_folder() / f"tiny-{shape.digest()}"
     if not _is_complete(folder):
@@ -148,7 +150,7 @@ def _sha256(path: Path) -> str:
 def model_config(shape: TinyShape) -> dict[str, Any]:
     """``config.json`` with the field names of the released PaliGemma and PaliGemma 2 checkpoints."""
     second = shape.family == "paligemma2"
-    text = {
+    text: dict[str, Any] = {
         "model_type": "gemma2" if second else "gemma",
         "vocab_size": VOCABULARY_SIZE,
         "hidden_size": shape.hidden,
@@ -270,8 +272,9 @@ def _language_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
 
 def _vision_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
     hidden, root = shape.vision_hidden, "vision_tower.vision_model."
+    patch_std = 1.5 / (3 * PATCH**2) ** 0.5
     weights = {
-        f"{root}embeddings.patch_embedding.weight": draw.normal(hidden, 3, PATCH, PATCH, std=1.5 / (3 * PATCH**2) ** 0.5),
+        f"{root}embeddings.patch_embedding.weight": draw.normal(hidden, 3, PATCH, PATCH, std=patch_std),
         f"{root}embeddings.patch_embedding.bias": draw.normal(hidden, std=0.1),
         f"{root}embeddings.position_embedding.weight": draw.normal(shape.image_tokens, hidden, std=0.3),
         "multi_modal_projector.linear.weight": draw.linear(shape.hidden, hidden),

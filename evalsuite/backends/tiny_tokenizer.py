@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPACE = "▁"
-WORDS = """
+WORD_LIST = """
 a about above across after air airplane all along am an and animal answer any apple are area arm around as at away
 baby back bag ball banana bar base bat beach bear bed behind below bench bicycle big bird black blue board boat body
 book both bottle bottom bowl box boy bread brown building bus but by cake camera can capacity caption car cat cell
@@ -33,7 +33,8 @@ square stand star station stop store street string suit sun surf table tail tall
 these they thing this those three through time title to top total towel tower train tree triangle truck true two
 umbrella under up use vehicle very view walk wall was watch water wave wear what wheel when where which while white who
 why will window with woman wood word work write year yellow yes you young zebra zero
-""".split()
+"""
+WORDS = WORD_LIST.split()
 LOCATIONS = [f"<loc{index:04d}>" for index in range(1024)]
 SEGMENTS = [f"<seg{index:03d}>" for index in range(128)]
 CONTROL = ["<pad>", "<eos>", "<bos>", "<unk>"]
@@ -100,7 +101,7 @@ def tokenizer_json() -> dict[str, Any]:
 
 
 def _scored_pieces() -> list[list[Any]]:
-    """Each piece with its log-probability: one word beats any spelling of it, control tokens are never read from text."""
+    """Each piece with its log-probability: a word beats its spelling, control tokens are never read from text."""
     first_word = len(CONTROL) + len(BYTES) + len(CHARACTERS)
     scores = [-1000.0] * len(CONTROL) + [-20.0] * len(BYTES) + [-10.0] * len(CHARACTERS)
     scores += [-5.0] * (len(PIECES) - first_word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,14 +16,15 @@ import click
 def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     """Print the tables of RUNS and write them as Markdown, CSV and HTML."""
     from evalsuite import api
-    from evalsuite.reports import print_run_table, read_rows
+    from evalsuite.cli.show import print_rows
+    from evalsuite.reports import read_rows
 
     rows = read_rows(runs)
     files = api.report(*runs, out=out)
     if as_json:
-        click.echo(json.dumps(rows, indent=1))
+        click.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
     else:
-        print_run_table(rows)
+        print_rows(rows)
     for path in (files.html, files.markdown, files.csv):
         click.echo(f"written: {path}", err=as_json)
     return 0

@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from evalsuite.api import RunResult
     from evalsuite.engine.plan import Plan
+    from evalsuite.results import ResultRow
 
 
 def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -59,14 +60,23 @@ def print_plan(plan: Plan) -> None:
                f"{len(plan.by_model())} checkpoint(s). Nothing was run (--dry-run).")
 
 
+def print_rows(rows: Sequence[ResultRow]) -> None:
+    """The tables of these results; cut to no width where the output is not a terminal."""
+    from rich.console import Console
+
+    from evalsuite.reports import run_tables, to_terminal
+
+    console = Console()
+    for table in run_tables(rows):
+        console.print(to_terminal(table), width=None if console.is_terminal else 240)
+
+
 def print_result(result: RunResult, *, as_json: bool) -> None:
     """The table of a finished run, the report's path, and why tasks failed."""
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(row) for row in result.rows], indent=1))
     elif result.rows:
-        from evalsuite.reports import print_run_table
-
-        print_run_table([dataclasses.asdict(row) for row in result.rows])
+        print_rows(result.rows)
     for task, message in result.failures.items():
         click.echo(f"failed: {task}: {message}", err=True)
     if result.report is not None:

@@ -49,9 +49,10 @@ class FilesSource:
         """All records, file by file. Raises DataError for a missing file or column, or a malformed line."""
         for path in self._paths(split):
             name = stem(path)
-            for place, record in enumerate(self._reader(path).records(self._columns.needed)):
+            reader = self._reader(path)
+            for place, record in enumerate(reader.records(self._columns.needed)):
                 if place == 0:
-                    self._check_columns(path, record)
+                    self._check_columns(reader, record)
                 record.setdefault(SOURCE_FILE, name)
                 yield record
 
@@ -67,11 +68,12 @@ class FilesSource:
             raise DataError(f"{path}: files ending in {path.suffix!r} cannot be read. Known: {', '.join(READERS)}")
         return RecordFile(path, READERS[kind])
 
-    def _check_columns(self, path: Path, record: Mapping[str, Any]) -> None:
+    def _check_columns(self, reader: RecordFile, record: Mapping[str, Any]) -> None:
         for name in sorted(self._columns.required - record.keys()):
+            known = reader.column_names(record)
             raise DataError(
-                f"{path}: there is no column {name!r}. {did_you_mean(name, record)} "
-                f"The first record has: {', '.join(record)}"
+                f"{reader.path}: there is no column {name!r}. {did_you_mean(name, known)} "
+                f"The first record has: {', '.join(known)}"
             )
 
     def _paths(self, split: str) -> list[Path]:
@@ -101,7 +103,8 @@ class FilesSource:
         there = sorted(path.name + ("/" if path.is_dir() else "") for path in self._folder.iterdir())
         shown = ", ".join(there[:20]) + (", …" if len(there) > 20 else "") if there else "nothing"
         looked_for = " or ".join(patterns)
-        return DataError(f"{self._folder}: no file of split {split!r}. Looked for: {looked_for}. The folder holds: {shown}")
+        missing = f"{self._folder}: no file of split {split!r}"
+        return DataError(f"{missing}. Looked for: {looked_for}. The folder holds: {shown}")
 
     def _inside(self, name: str) -> str:
         """A name from the spec that may not point out of the data folder."""

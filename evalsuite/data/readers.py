@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,14 @@ class RecordFile:
         """All records; ``columns`` limits what is read where the format can. Raises DataError naming file and line."""
         try:
             yield from self.reader(self.path, columns)
-        except (UnicodeDecodeError, EOFError, OSError) as error:
+        except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
             raise DataError(f"{self.path}: cannot be read: {error}") from error
+
+    def column_names(self, first: Mapping[str, Any]) -> list[str]:
+        """Every column of the file, given its first record (of which only some columns may have been read)."""
+        if self.reader is parquet:
+            return list(_parquet_file(self.path).schema_arrow.names)
+        return list(first)
 
     def count(self) -> int:
         """Number of records, without keeping them."""
@@ -98,7 +105,8 @@ def parquet(path: Path, columns: frozenset[str] | None) -> Iterator[RecordDict]:
     """Row groups are read one after the other, and only the given columns of them."""
     file = _parquet_file(path)
     wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-    for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
+    batches = file.iter_batches(batch_size=_BATCH, columns=wanted)
+    while (batch := _next_batch(batches, path)) is not None:
         yield from batch.to_pylist()
 
 
@@ -163,6 +171,15 @@ def _parquet_file(path: Path) -> Any:
         raise DataError(f"{path}: not a Parquet file: {error}") from None
 
 
+def _next_batch(batches: Iterator[Any], path: Path) -> Any:
+    import pyarrow
+
+    try:
+        return next(batches, None)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path}: broken Parquet file: {error}") from None
+
+
 def _binary(path: Path) -> IO[bytes]:
     opener = _COMPRESSED.get(path.suffix.lower())
     file: IO[bytes] = opener(path, "rb") if opener else path.open("rb")
@@ -172,7 +189,7 @@ def _binary(path: Path) -> IO[bytes]:
 def _object(line: bytes, place: str) -> RecordDict:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise DataError(f"{place}: not an object, but {str(value)[:60]!r}")
@@ -198,7 +215,8 @@ def _rows_of_object(document: Any, path: Path) -> list[Any]:
         raise DataError(f"{path}: neither a list of objects nor an object, but {str(document)[:60]!r}")
     if document and all(isinstance(value, dict) for value in document.values()):
         return [{"id": key, **value} for key, value in document.items()]
-    lists = [name for name, value in document.items() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    filled = {name: value for name, value in document.items() if isinstance(value, list) and value}
+    lists = [name for name, value in filled.items() if isinstance(value[0], dict)]
     if len(lists) != 1:
         raise DataError(f"{path}: which list holds the records? Lists of objects in it: {', '.join(lists) or 'none'}")
     rows: list[Any] = document[lists[0]]

@@ -55,6 +55,7 @@ class _SplitRun:
         self.config, self.observer, self.outcome = config, observer, outcome
         self.pending: dict[ExampleKey, tuple[Example, Request]] = {}
         self.bad: list[Prediction] = []
+        self.broken_off: Exception | None = None
         self.seen = 0
         self.errors = 0
 
@@ -75,10 +76,19 @@ class _SplitRun:
             if self._over_budget():
                 return
         self._store_bad()
+        if self.broken_off is not None:
+            raise self.broken_off
         self._over_budget(ended=True)
         self._report_replay()
 
     def _requests(self) -> Iterator[Request]:
+        """Requests for what is not stored. When the source breaks off, what it gave before is still answered."""
+        try:
+            yield from self._readable_requests()
+        except Exception as error:
+            self.broken_off = error
+
+    def _readable_requests(self) -> Iterator[Request]:
         build = RequestBuilder(self.task.spec)
         done = self.store.done(self.task.spec.id, self.split.name)
         stop = self.split.stop

@@ -106,8 +106,6 @@ def _visuals(spec: TaskSpec) -> Iterator[Problem]:
         yield ("data",), "at least one of hub, files, synthetic must be given"
     overrides = [source.fields for source in (data.hub, data.files) if source and source.fields]
     mappings = [spec.fields, *map(spec.fields.with_overrides, overrides)]
-    if not any(mapping.images or mapping.video for mapping in mappings):
-        yield ("fields",), "one of images, video must be given"
     clip = any(mapping.video for mapping in mappings)
     for name, value in (("frames", image.frames), ("stride", image.stride)):
         if clip and value is None:

@@ -61,7 +61,7 @@ def _each_expression(mapping: Fields | FieldOverrides | None) -> Iterator[tuple[
         return
     for name in ("explode", "id", "video", "references"):
         expression = getattr(mapping, name)
-        if expression is not None:
+        if expression:  # None: as in fields; False: switched off
             yield (name,), expression
     for i, expression in enumerate(mapping.images or ()):
         yield ("images", i), expression
@@ -87,6 +87,14 @@ def _generator(spec: TaskSpec) -> Iterator[Problem]:
     from evalsuite.data.synthetic import GENERATORS
 
     place: Place = ("data", "synthetic")
-    if synthetic.generator not in GENERATORS:
+    generator = GENERATORS.get(synthetic.generator)
+    if generator is None:
         message = f"unknown generator {synthetic.generator!r}. {did_you_mean(synthetic.generator, GENERATORS)}"
         yield (*place, "generator"), message
+        return
+    try:
+        generator.complete(synthetic.parameters)
+    except UnknownName as error:
+        yield (*place, "parameters", error.name), str(error)
+    except EvalsuiteError as error:
+        yield (*place, "parameters"), str(error)

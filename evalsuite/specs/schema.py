@@ -75,8 +75,8 @@ class FilesSource(_Model):
     )
     splits: dict[str, list[str]] = Field(
         default_factory=dict,
-        description="split -> file names or globs below the folder; with several files a record gets the column "
-        "source_file (the file's name without its ending)",
+        description="split -> file names or globs below the folder; a record gets the column source_file, the name of "
+        "its file without its ending",
     )
     images: str = Field(default="images", description="folder that relative image and video paths start from")
     fields: FieldOverrides | None = Field(default=None, description="mapping for these columns, where they differ")

@@ -90,7 +90,8 @@ def test_every_example_is_in_one_batch_and_batches_keep_the_limits(
 
 
 def test_packing_by_cost_wastes_less_padding_than_file_order() -> None:
-    costs = [random.Random(0).choice([10, 500]) for _ in range(256)]
+    rng = random.Random(0)
+    costs = [rng.choice([10, 500]) for _ in range(256)]
     items = [prepared(number, cost) for number, cost in enumerate(costs)]
     batches = [batch for batch in pack(items, BatchSizer(8, None)) if not isinstance(batch, Failed)]
     packed = sum(len(batch) * max(item.cost for item in batch) for batch in batches)

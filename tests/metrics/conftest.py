@@ -19,7 +19,7 @@ def _decode(value: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def golden() -> Callable[[str], list[dict[str, Any]]]:
-    """``golden("anls")`` reads tests/fixtures/golden/anls.jsonl.gz, one dict a line, ``{"__float__": "nan"}`` as NaN."""
+    """``golden("anls")`` reads tests/fixtures/golden/anls.jsonl.gz, a dict a line, ``{"__float__": "nan"}`` as NaN."""
 
     def read(name: str) -> list[dict[str, Any]]:
         with gzip.open(GOLDEN / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:

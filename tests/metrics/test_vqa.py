@@ -18,7 +18,7 @@ OFFICIAL = VqaV2(variant="official")
 BIG_VISION = VqaV2(variant="big_vision")
 
 
-def annotations(inputs: dict[str, Any]) -> list[Any]:
+def human_answers(inputs: dict[str, Any]) -> list[Any]:
     """The references of a recorded example: dicts where it repeats the ids of answers, plain text elsewhere."""
     if "answer_ids" not in inputs:
         return list(inputs["answers"])
@@ -35,7 +35,7 @@ def test_vqa_v2_agrees_with_the_official_evaluation(golden: Reader) -> None:
     for line in golden("vqa_v2"):
         inputs, expected = line["inputs"], line["expected"]["official"]
         if inputs["kind"] == "example":
-            score = OFFICIAL.example(inputs["prediction"], annotations(inputs))
+            score = OFFICIAL.example(inputs["prediction"], human_answers(inputs))
             assert 100 * score == pytest.approx(expected["accuracy_x100"], abs=1e-9), line["id"]
         elif inputs["kind"] == "corpus":
             score = OFFICIAL.score(*corpus(inputs))["vqa_accuracy"]

@@ -14,7 +14,7 @@ from typing import Any
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.tiny import MAX_RESOLUTION, PATCH, TINY_MODELS, tiny_checkpoint
 from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.errors import BackendError, UsageError, did_you_mean
+from evalsuite.errors import BackendError, UsageError
 
 DEFAULT_MODEL = "tiny"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -118,7 +118,7 @@ def _tiny_resolution(options: BackendOptions) -> int:
     resolution = 56 if asked is None else asked
     if resolution % PATCH or not PATCH <= resolution <= MAX_RESOLUTION:
         raise BackendError(
-            f"model tiny: resolution {asked} is not possible. Give a multiple of {PATCH} from {PATCH} to {MAX_RESOLUTION}."
+            f"model tiny: resolution {asked} is not possible. Give a multiple of {PATCH} up to {MAX_RESOLUTION}."
         )
     return resolution
 
@@ -158,8 +158,7 @@ def _download(name: str, options: TorchOptions) -> Path:
 
 def _open_folder(name: str, folder: Path) -> Checkpoint:
     if not folder.is_dir():
-        hint = "" if os.sep in name else f" {did_you_mean(name, TINY_MODELS)}"
-        raise BackendError(f"model {name}: no such folder. Give a checkpoint folder, a hub id owner/name, or tiny.{hint}")
+        raise BackendError(f"model {name}: no such folder. Give a checkpoint folder, a hub id owner/name, or tiny.")
     file = folder / "config.json"
     if not file.is_file():
         if (folder / "adapter_config.json").is_file():
@@ -199,6 +198,7 @@ def _shards(index: Path, checkpoint: Checkpoint) -> list[str]:
         return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise BackendError(f"model {checkpoint.name}: {index.name} is damaged. Copy the checkpoint again.") from error
+
 
 def _whole_number(options: BackendOptions, name: str) -> int | None:
     """A run attribute as a number. Raises UsageError when it is none."""

@@ -59,4 +59,5 @@ class TorchOptions:
 def _device(text: str) -> str:
     if text in DEVICES or re.fullmatch(r"cuda:\d+", text):
         return text
-    raise UsageError(f"backend 'torch': option device={text!r} is not valid. {did_you_mean(text, (*DEVICES, 'cuda:N'))}")
+    way_out = did_you_mean(text, (*DEVICES, "cuda:N"))
+    raise UsageError(f"backend 'torch': option device={text!r} is not valid. {way_out}")

@@ -1,7 +1,7 @@
 """A seeded world that yields a small data set with true answers for every task, anywhere and offline.
 
-``world`` (scenes and clips), ``charts``, ``documents`` and ``tables`` are plain data; ``language`` says true things about
-scenes; ``render`` and ``render_pages`` draw; ``generators`` puts records together in the columns of the real data sets.
+``world`` (scenes), ``clips``, ``charts``, ``documents`` and ``tables`` are plain data; ``language`` says true things
+about scenes; ``render`` and ``render_pages`` draw; ``generators`` makes records in the columns of the real data sets.
 """
 
 from __future__ import annotations

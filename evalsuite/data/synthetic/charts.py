@@ -8,10 +8,34 @@ from evalsuite.data.synthetic.randomness import SeededRandom
 
 # title, noun of a category, categories, names of series, unit
 _THEMES: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], str], ...] = (
-    ("Fruit sold per week", "fruit", ("Apples", "Pears", "Plums", "Grapes", "Lemons", "Cherries"), ("North", "South"), "kg"),
-    ("Visitors of the museum", "month", ("Jan", "Feb", "Mar", "Apr", "May", "Jun"), ("Adults", "Children"), "thousands"),
-    ("Electricity by source", "source", ("Wind", "Solar", "Hydro", "Coal", "Gas", "Nuclear"), ("Country A", "Country B"), "TWh"),
-    ("Share of people who agree", "country", ("Kenya", "Brazil", "Japan", "Norway", "Canada", "Egypt"), ("Men", "Women"), "%"),
+    (
+        "Fruit sold per week",
+        "fruit",
+        ("Apples", "Pears", "Plums", "Grapes", "Lemons", "Cherries"),
+        ("North", "South"),
+        "kg",
+    ),
+    (
+        "Visitors of the museum",
+        "month",
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+        ("Adults", "Children"),
+        "thousands",
+    ),
+    (
+        "Electricity by source",
+        "source",
+        ("Wind", "Solar", "Hydro", "Coal", "Gas", "Nuclear"),
+        ("Country A", "Country B"),
+        "TWh",
+    ),
+    (
+        "Share of people who agree",
+        "country",
+        ("Kenya", "Brazil", "Japan", "Norway", "Canada", "Egypt"),
+        ("Men", "Women"),
+        "%",
+    ),
     ("Average rainfall", "year", ("2015", "2016", "2017", "2018", "2019", "2020"), ("Coast", "Inland"), "cm"),
 )
 _PAIRS = (("blue", "orange"), ("green", "purple"), ("red", "gray"), ("brown", "pink"))
@@ -107,9 +131,15 @@ def reasoning_question(rng: SeededRandom, chart: Chart) -> tuple[str, str]:
     ordered = sorted(series.values)
     limit = float(round(sum(series.values) / len(series.values)))
     options = [
-        (f"What is the difference between the highest and the lowest value{of_series}?", number(ordered[-1] - ordered[0])),
+        (
+            f"What is the difference between the highest and the lowest value{of_series}?",
+            number(ordered[-1] - ordered[0]),
+        ),
         (f"What is the sum of the values of {name_one} and {name_other}{of_series}?", number(value_one + value_other)),
-        (f"Is the value{of_series} of {name_one} greater than that of {name_other}?", "Yes" if value_one > value_other else "No"),
+        (
+            f"Is the value{of_series} of {name_one} greater than that of {name_other}?",
+            "Yes" if value_one > value_other else "No",
+        ),
         (
             f"How many {plural_noun(chart.noun)} have a value{of_series} above {number(limit)}?",
             str(sum(value > limit for value in series.values)),

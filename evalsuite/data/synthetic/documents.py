@@ -7,13 +7,35 @@ from dataclasses import dataclass
 from evalsuite.data.synthetic.randomness import SeededRandom
 
 _FIRST = ("Anna", "Boris", "Carla", "David", "Elena", "Frank", "Grace", "Henry", "Irene", "Jonas", "Karen", "Louis")
-_LAST = ("Adams", "Brandt", "Castro", "Dawson", "Ekberg", "Fisher", "Garner", "Hughes", "Iversen", "Jensen", "Keller", "Lopez")
+_LAST = (
+    "Adams",
+    "Brandt",
+    "Castro",
+    "Dawson",
+    "Ekberg",
+    "Fisher",
+    "Garner",
+    "Hughes",
+    "Iversen",
+    "Jensen",
+    "Keller",
+    "Lopez",
+)
 _COMPANY = ("Northwind Paper", "Harbor Tools", "Summit Foods", "Cedar Textiles", "Lakeside Optics", "Granite Supply")
 _STREET = ("Mill Road", "Oak Street", "River Lane", "Station Square", "Hill Avenue")
 _CITY = ("Ashford", "Burlington", "Clayton", "Dover", "Easton", "Fairview")
 _MONTH = ("January", "March", "April", "June", "August", "October", "December")
 _DEPARTMENT = ("Accounting", "Research", "Logistics", "Personnel", "Quality Control")
-_GOODS = ("Copy paper", "Desk lamp", "Steel ruler", "Ink ribbon", "Filing box", "Drawing board", "Stapler", "Rubber stamp")
+_GOODS = (
+    "Copy paper",
+    "Desk lamp",
+    "Steel ruler",
+    "Ink ribbon",
+    "Filing box",
+    "Drawing board",
+    "Stapler",
+    "Rubber stamp",
+)
 _SUBJECT = ("Annual budget", "New storage rules", "Safety training", "Travel expenses", "Office opening hours")
 _SENTENCES = (
     "The committee met last week and read the report of the working group.",
@@ -99,7 +121,9 @@ def _memo(rng: SeededRandom, company: str, text_scale: float) -> Document:
         _field("Subject", rng.choice(_SUBJECT), "What is the subject of the memo?"),
     )
     sentences = rng.sample(_SENTENCES, 5)
-    return Document("memo", company, "MEMORANDUM", fields, (), (), (" ".join(sentences[:3]), " ".join(sentences[3:])), text_scale)
+    return Document(
+        "memo", company, "MEMORANDUM", fields, (), (), (" ".join(sentences[:3]), " ".join(sentences[3:])), text_scale
+    )
 
 
 def _form(rng: SeededRandom, company: str, text_scale: float) -> Document:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from evalsuite.data.synthetic.clips import Clip, direction
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.world import (
     COLOURS,
     RELATIONS,
     SHAPES,
-    Clip,
     Scene,
     SceneObject,
-    direction,
     left_of,
 )
 
@@ -106,12 +105,14 @@ def captions(rng: SeededRandom, scene: Scene) -> list[str]:
     lines = [
         f"{_listed(sized)} on {background}.",
         f"{total} {thing} on {background}: {_listed(named)}.",
-        f"There {'is' if len(items) == 1 else 'are'} {_listed(named)} in the picture.",
+        f"The picture shows {_listed(named)}.",
         f"A drawing of {_listed(rng.shuffled(sized))}.",
         f"{with_article(first.name)} on {background}.",
     ]
     for other in rest:  # say where the first thing is, if that is beyond dispute
-        relation = next((name for name in ("left of", "right of", "above", "below") if RELATIONS[name](scene, first, other)), None)
+        relation = next(
+            (name for name in ("left of", "right of", "above", "below") if RELATIONS[name](scene, first, other)), None
+        )
         if relation:
             where = {"left of": "to the left of", "right of": "to the right of"}.get(relation, relation)
             lines[4] = f"{with_article(first.name)} {where} {with_article(other.name)}."
@@ -142,8 +143,9 @@ def scene_questions(rng: SeededRandom, scene: Scene) -> list[Question]:
             "yes/no",
             "yes" if count_of(scene, asked_shape, asked_colour) else "no",
         ),
-        Question("What color is the background?", "what color is the", "other", scene.background),
     ]
+    if rng.chance(0.2):
+        questions.append(Question("What color is the background?", "what color is the", "other", scene.background))
     single_shapes = [item for item in scene.objects if count_of(scene, shape=item.shape) == 1]
     if single_shapes:
         item = rng.choice(single_shapes)
@@ -207,10 +209,12 @@ def counting_questions(rng: SeededRandom, scene: Scene) -> tuple[Question, Quest
 # -- statements --------------------------------------------------------------------------------------------------------
 
 
-def spatial_statement(
-    rng: SeededRandom, scene: Scene, label: bool
-) -> tuple[SceneObject, str, SceneObject] | None:
-    """Two uniquely named objects and a relation that clearly holds (label) or clearly does not; None if there is none."""
+def spatial_statement(rng: SeededRandom, scene: Scene, label: bool) -> tuple[SceneObject, str, SceneObject]:
+    """Two uniquely named objects and a relation that clearly holds (label) or clearly does not.
+
+    There is one in every scene of two or more different objects without clutter: two boxes with a gap between them
+    are side by side or one above the other.
+    """
     named = unique_names(scene)
     options = [
         (one, relation, other)
@@ -219,8 +223,6 @@ def spatial_statement(
         for relation, holds in RELATIONS.items()
         if one is not other and holds(scene, one, other) is label
     ]
-    if not options:
-        return None
     # First the relation, so that rare ones (near) are not drowned by common ones (far away from).
     relation = rng.choice(sorted({option[1] for option in options}))
     return rng.choice([option for option in options if option[1] == relation])
@@ -273,7 +275,11 @@ def referring_expressions(rng: SeededRandom, scene: Scene, target: SceneObject) 
     for anchor in unique_names(scene):
         for relation in ("left of", "right of", "above", "below"):
             holds = [RELATIONS[relation](scene, item, anchor) for item in same_name if item is not anchor]
-            if anchor.name != target.name and RELATIONS[relation](scene, target, anchor) and holds.count(False) == len(holds) - 1:
+            if (
+                anchor.name != target.name
+                and RELATIONS[relation](scene, target, anchor)
+                and holds.count(False) == len(holds) - 1
+            ):
                 found.append(f"{target.name} {relation} the {anchor.name}")
     return rng.sample(found, 3)
 

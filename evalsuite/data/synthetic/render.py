@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalsuite.data.synthetic.charts import Chart
+from evalsuite.data.synthetic.clips import Clip
 from evalsuite.data.synthetic.documents import Document
 from evalsuite.data.synthetic.tables import Table
-from evalsuite.data.synthetic.world import BACKGROUNDS, COLOURS, SIGN, Clip, Scene, SceneObject
+from evalsuite.data.synthetic.world import BACKGROUNDS, COLOURS, SIGN, Scene, SceneObject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,7 +112,9 @@ def _draw_object(draw: ImageDraw, item: SceneObject, width: int, height: int) ->
         right, bottom = points[2]
         rim = max((bottom - top) * 0.05, 1.0)
         draw.rectangle((left + rim, top + rim, right - rim, bottom - rim), fill=colour)
-        _draw_centred(draw, item.text or "", (x, y), right - left - 4 * rim, (bottom - top) / SIGN_HEIGHT, contrast(colour))
+        _draw_centred(
+            draw, item.text or "", (x, y), right - left - 4 * rim, (bottom - top) / SIGN_HEIGHT, contrast(colour)
+        )
     else:
         draw.polygon([(x + 0.93 * (px - x), y + 0.93 * (py - y)) for px, py in points], fill=colour)
 

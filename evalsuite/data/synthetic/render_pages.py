@@ -36,13 +36,12 @@ def render_chart(chart: Chart) -> Image:
     return picture
 
 
-def axis_top(chart: Chart) -> float:
-    """The end of the value axis: a round number above all values, divisible into five steps."""
-    highest = max(max(series.values) for series in chart.series)
-    step = 10.0 ** math.floor(math.log10(highest / 5))
-    while step * 5 < highest * 1.05:
-        step *= 2
-    return step * 5
+def axis_ticks(chart: Chart) -> list[float]:
+    """Values of the axis's lines: at most seven, 0 first, round, the last above all values."""
+    highest = max(max(series.values) for series in chart.series) * 1.05
+    power = 10.0 ** (math.floor(math.log10(highest)) - 1)
+    step = next(power * factor for factor in (1, 2, 5, 10, 20) if highest / (power * factor) <= 6)
+    return [step * tick for tick in range(math.ceil(highest / step) + 1)]
 
 
 def _draw_legend(draw: ImageDraw, chart: Chart) -> None:
@@ -56,12 +55,11 @@ def _draw_legend(draw: ImageDraw, chart: Chart) -> None:
 def _draw_upright(draw: ImageDraw, chart: Chart) -> None:
     """Bars that stand, or lines."""
     left, top, right, bottom = 110.0, 130.0, chart.width - 40.0, chart.height - 80.0
-    scale = (bottom - top) / axis_top(chart)
-    small, letters = font(24), font(26)
-    for step in range(6):
-        value = axis_top(chart) * step / 5
+    ticks, small, letters = axis_ticks(chart), font(24), font(26)
+    scale = (bottom - top) / ticks[-1]
+    for value in ticks:
         y = bottom - value * scale
-        draw.line((left, y, right, y), fill=GRID if step else INK, width=2)
+        draw.line((left, y, right, y), fill=GRID if value else INK, width=2)
         draw.text((left - 14, y), number(value), font=small, fill=INK, anchor="rm")
     slot = (right - left) / len(chart.categories)
     for place, category in enumerate(chart.categories):
@@ -81,27 +79,37 @@ def _draw_bars(draw: ImageDraw, chart: Chart, left: float, bottom: float, slot: 
 
 
 def _draw_lines(draw: ImageDraw, chart: Chart, left: float, bottom: float, slot: float, scale: float) -> None:
-    for row, (series, colour) in enumerate(zip(chart.series, chart.colours, strict=True)):
-        points = [(left + (place + 0.5) * slot, bottom - value * scale) for place, value in enumerate(series.values)]
+    lines = [
+        [(left + (place + 0.5) * slot, bottom - value * scale) for place, value in enumerate(series.values)]
+        for series in chart.series
+    ]
+    for points, colour in zip(lines, chart.colours, strict=True):
         draw.line(points, fill=COLOURS[colour], width=6, joint="curve")
-        for place, (x, y) in enumerate(points):
+        for x, y in points:
             draw.ellipse((x - 9, y - 9, x + 9, y + 9), fill=COLOURS[colour])
-            if chart.value_labels:
-                # The higher of two lines carries its labels above, the lower one below.
-                higher = all(series.values[place] >= other.values[place] for other in chart.series[row + 1 :] + chart.series[:row])
-                text_y = y - 28 if higher or y + 34 > bottom else y + 28
-                draw.text((x, text_y), number(series.values[place]), font=font(24), fill=COLOURS[colour], anchor="mm")
+    if not chart.value_labels:
+        return
+    for place in range(len(chart.categories)):
+        # The highest of the lines carries its label above, the others below.
+        order = sorted(range(len(lines)), key=lambda row: lines[row][place][1])
+        for row in order:
+            x, y = lines[row][place]
+            text_y = y - 30 if row == order[0] or y + 34 > bottom else y + 30
+            text, ink = number(chart.series[row].values[place]), COLOURS[chart.colours[row]]
+            draw.text(
+                (x, text_y), text, font=font(24), fill=ink, anchor="mm", stroke_width=5, stroke_fill=(255, 255, 255)
+            )
 
 
 def _draw_horizontal_bars(draw: ImageDraw, chart: Chart) -> None:
     letters, small = font(26), font(24)
     left = 60 + max(letters.getlength(category) for category in chart.categories)
     top, right, bottom = 130.0, chart.width - 90.0, chart.height - 80.0
-    scale = (right - left) / axis_top(chart)
-    for step in range(6):
-        value = axis_top(chart) * step / 5
+    ticks = axis_ticks(chart)
+    scale = (right - left) / ticks[-1]
+    for value in ticks:
         x = left + value * scale
-        draw.line((x, top, x, bottom), fill=GRID if step else INK, width=2)
+        draw.line((x, top, x, bottom), fill=GRID if value else INK, width=2)
         draw.text((x, bottom + 28), number(value), font=small, fill=INK, anchor="mm")
     slot = (bottom - top) / len(chart.categories)
     bar = slot * 0.7 / len(chart.series)
@@ -111,7 +119,9 @@ def _draw_horizontal_bars(draw: ImageDraw, chart: Chart) -> None:
             y, value = top + place * slot + slot * 0.15 + row * bar, series.values[place]
             draw.rectangle((left, y, left + value * scale, y + bar - 4), fill=COLOURS[colour])
             if chart.value_labels:
-                draw.text((left + value * scale + 12, y + bar / 2 - 2), number(value), font=small, fill=INK, anchor="lm")
+                draw.text(
+                    (left + value * scale + 12, y + bar / 2 - 2), number(value), font=small, fill=INK, anchor="lm"
+                )
 
 
 def _draw_pie(draw: ImageDraw, chart: Chart) -> None:
@@ -139,7 +149,9 @@ def render_document(page: Document) -> Image:
     margin, line, text = 70.0, 40.0 * page.text_scale, 23.0 * page.text_scale
     draw.text((margin, 64), page.sender, font=font(34 * page.text_scale), fill=INK, anchor="ls")
     draw.line((margin, 82, page.width - margin, 82), fill=INK, width=3)
-    draw.text((page.width / 2, 130), page.heading, font=font(30 * page.text_scale), fill=INK, anchor="mm", stroke_width=0.5)
+    draw.text(
+        (page.width / 2, 130), page.heading, font=font(30 * page.text_scale), fill=INK, anchor="mm", stroke_width=0.5
+    )
     y = 130 + 1.7 * line
     for field in page.fields:
         y = _draw_field(draw, field, margin, y, page.width - margin, text, line)

@@ -30,7 +30,7 @@ class SyntheticSource:
         return self.size
 
     def records(self, split: str) -> Iterator[Record]:
-        """Records 0 .. size - 1. A record depends on its index alone: a smaller size gives the first of a larger one."""
+        """Records 0 .. size - 1. Each depends on its index alone: a smaller size gives the first of a larger one."""
         make = GENERATORS[self.generator]
         for index in range(self.size):
             rng = SeededRandom(GENERATOR_VERSION, self.seed, self.generator, split, index)

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 
 from evalsuite.data.synthetic.randomness import SeededRandom
 
-_STUBS = ("Age", "Weight", "Height", "Pulse", "Sodium", "Glucose", "Iron", "Urea", "Zinc", "Albumin", "Calcium", "Protein")
+_STUBS = (
+    "Age",
+    "Weight",
+    "Height",
+    "Pulse",
+    "Sodium",
+    "Glucose",
+    "Iron",
+    "Urea",
+    "Zinc",
+    "Albumin",
+    "Calcium",
+    "Protein",
+)
 _GROUPS = ("Control", "Treated", "Placebo", "Low dose", "High dose", "Baseline", "Week 12")
 _MEASURES = ("Mean", "SD", "n", "Median", "Range", "Min", "Max", "P value")
 _SECTIONS = ("Men", "Women", "Children", "Blood", "Urine", "Before", "After")
@@ -134,5 +147,7 @@ def _body(rng: SeededRandom, rows: int, columns: int, style: str) -> tuple[Row, 
 
 def _value(rng: SeededRandom) -> Cell:
     whole, part = rng.integer(0, 180), rng.integer(0, 99)
-    text = rng.choice((f"{whole}", f"{whole}.{part:02d}", f"{whole}.{part // 10} ± {part % 10}.{whole % 10}", "<0.001", "-", ""))
+    text = rng.choice(
+        (f"{whole}", f"{whole}.{part:02d}", f"{whole}.{part // 10} ± {part % 10}.{whole % 10}", "<0.001", "-", "")
+    )
     return Cell(text)

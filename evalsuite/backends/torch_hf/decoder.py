@@ -1,0 +1,146 @@
+"""One batch of PaliGemma prompts on its way through the model: prefill, then one token per row and step.
+
+The prefix (images and prompt) is attended in both directions and the answer causally. Since the prompts are padded
+on the left, every query of the prefix may see exactly the valid prefix tokens, and every later token sees those and
+all generated ones: one mask per row, (batch, 1, 1, tokens), serves all queries. Padding takes no position.
+big_vision ``models/proj/paligemma/paligemma.py``; Gemma 2's sliding window is off, as there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evalsuite.backends.torch_hf.cache import GrowingCache, grown
+
+FRAMES_TOKENS = {"cpu": 8192, "cuda": 65536}  # image tokens per pass of the vision tower
+
+
+class Decoder(Protocol):
+    """What a decoding rule needs of a model. Logits are float32, (rows, vocabulary)."""
+
+    def start(self) -> Tensor:
+        """Logits of the first new token of every row."""
+        ...
+
+    def step(self, tokens: Tensor) -> Tensor:
+        """Logits after ``tokens``, (rows,), one more token per row."""
+        ...
+
+    def keep(self, rows: Tensor) -> None:
+        """From now on row i continues what was row ``rows[i]``; rows may be dropped, reordered and repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixInputs:
+    """One prepared prompt.
+
+    pixels: (frames, side, side, 3) in [0, 255], uint8 or float32; or, when ``normalised``, (frames, 3, side, side)
+    as the vision tower takes them; None without images. token_ids: BOS, prefix, newline.
+    """
+
+    token_ids: tuple[int, ...]
+    pixels: NDArray[Any] | None = None
+    normalised: bool = False
+
+    @property
+    def frame_count(self) -> int:
+        return 0 if self.pixels is None else len(self.pixels)
+
+
+class PrefixDecoder:
+    """A :class:`Decoder` over a batch of prompts, for a transformers PaliGemma model."""
+
+    def __init__(self, model: Any, tokens_per_frame: int, inputs: Sequence[PrefixInputs]) -> None:
+        self._model, self._text, self._inputs = model, model.model.language_model, inputs
+        self._tokens_per_frame = tokens_per_frame
+        self._device, self._dtype = model.device, self._text.embed_tokens.weight.dtype
+        self._cap: float | None = getattr(model.config.text_config, "final_logit_softcapping", None)
+        self._expand_mask = model.config.text_config._attn_implementation == "flex_attention"
+        self._cache = GrowingCache()
+        lengths = [item.frame_count * tokens_per_frame + len(item.token_ids) for item in inputs]
+        self._length = max(lengths)
+        self._positions = torch.tensor(lengths, device=self._device)
+        padding = self._length - self._positions
+        self._mask = self._prefix_mask(padding)
+        self._padding = padding
+
+    def start(self) -> Tensor:
+        embeddings = self._prefix_embeddings()
+        places = torch.arange(self._length, device=self._device) - self._padding[:, None]
+        return self._forward(embeddings, places.clamp(min=0))
+
+    def step(self, tokens: Tensor) -> Tensor:
+        self._length += 1
+        if self._mask.shape[-1] < self._length:
+            self._mask = torch.nn.functional.pad(self._mask, (0, grown(self._length) - self._mask.shape[-1]))
+        logits = self._forward(self._text.embed_tokens(tokens[:, None]), self._positions[:, None])
+        self._positions = self._positions + 1
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        self._cache.select(rows)
+        self._mask, self._positions = self._mask[rows], self._positions[rows]
+
+    def _forward(self, embeddings: Tensor, positions: Tensor) -> Tensor:
+        mask = self._mask[..., : self._length]
+        if self._expand_mask:
+            mask = mask.expand(-1, -1, embeddings.shape[1], -1)
+        hidden = self._text(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+        ).last_hidden_state[:, -1]
+        logits: Tensor = self._model.lm_head(hidden).float()
+        if self._cap is not None:
+            logits.div_(self._cap).tanh_().mul_(self._cap)
+        return logits
+
+    def _prefix_mask(self, padding: Tensor) -> Tensor:
+        """0 where a token may be seen and the least number where it is padding, (batch, 1, 1, tokens)."""
+        places = torch.arange(self._length, device=self._device)
+        hidden = places < padding[:, None]
+        mask = torch.zeros(hidden.shape, dtype=self._dtype, device=self._device)
+        return mask.masked_fill_(hidden, torch.finfo(self._dtype).min)[:, None, None]
+
+    def _prefix_embeddings(self) -> Tensor:
+        """Left-padded [image tokens] [BOS] [prefix] [newline], (batch, tokens, width)."""
+        ids = np.zeros((len(self._inputs), self._length), np.int64)
+        is_image = np.zeros(ids.shape, bool)
+        for row, item in enumerate(self._inputs):
+            start = self._length - len(item.token_ids)
+            ids[row, start:] = item.token_ids
+            is_image[row, start - item.frame_count * self._tokens_per_frame : start] = True
+        embeddings: Tensor = self._text.embed_tokens(torch.from_numpy(ids).to(self._device))
+        if is_image.any():
+            places = torch.from_numpy(is_image).to(self._device)
+            embeddings[places] = self._image_features().to(embeddings.dtype)
+        return embeddings
+
+    def _image_features(self) -> Tensor:
+        """Projected features of all frames of the batch in order, (frames * tokens per frame, width)."""
+        frames = torch.cat([self._pixel_values(item) for item in self._inputs if item.frame_count])
+        at_once = max(1, FRAMES_TOKENS.get(self._device.type, 8192) // self._tokens_per_frame)
+        features = [self._encode_frames(frames[i : i + at_once]) for i in range(0, len(frames), at_once)]
+        return torch.cat(features).flatten(0, 1)
+
+    def _encode_frames(self, frames: Tensor) -> Tensor:
+        encoded = self._model.model.vision_tower(frames.to(self._dtype)).last_hidden_state
+        features: Tensor = self._model.model.multi_modal_projector(encoded)
+        return features
+
+    def _pixel_values(self, item: PrefixInputs) -> Tensor:
+        """(frames, 3, side, side) in [-1, 1], float32, as evalsuite.preparation.to_unit_range gives them."""
+        pixels = torch.from_numpy(item.pixels).to(self._device)
+        if item.normalised:
+            return pixels.float()
+        return pixels.permute(0, 3, 1, 2).float().div_(255).mul_(2).sub_(1)

@@ -1,0 +1,115 @@
+"""Weights onto the device: dtype, attention and the traps of loading, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from evalsuite.backends.torch_hf import attention
+from evalsuite.backends.torch_hf.checkpoint import Checkpoint
+from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.errors import BackendError, UsageError
+
+Loaded = TypeVar("Loaded")
+
+ATTENTION_NAMES = {"grouped": attention.NAME, "eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and in which number format a model runs."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def dtype_name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+
+def placement(options: TorchOptions) -> Placement:
+    """Raises UsageError when the device is not there."""
+    device = _device(options.device)
+    if options.dtype != "auto":
+        return Placement(device, getattr(torch, options.dtype))
+    return Placement(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
+        raise UsageError(f"device {name}: torch sees {torch.cuda.device_count()} CUDA devices. Use device=cpu or auto.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("device mps: not available here. Use device=cpu or auto.")
+    return device
+
+
+def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> Any:
+    """A PaliGemmaForConditionalGeneration in evaluation mode, with full attention in every layer.
+
+    transformers would apply Gemma 2's sliding window to the generated tokens; the papers' code does not have one.
+    """
+    from transformers import AutoConfig
+
+    config = guarded(checkpoint, lambda: AutoConfig.from_pretrained(checkpoint.folder))
+    if getattr(config.text_config, "layer_types", None):
+        config.text_config.layer_types = ["full_attention"] * config.text_config.num_hidden_layers
+    return load_model(checkpoint, options, where, config=config, attn_implementation=_attention(checkpoint, options))
+
+
+def _attention(checkpoint: Checkpoint, options: TorchOptions) -> dict[str, str]:
+    """Attention of the language model; the vision tower always takes torch's own."""
+    capped = checkpoint.family == "paligemma2"
+    name = options.attention if options.attention != "auto" else "grouped" if capped else "sdpa"
+    if capped and name == "sdpa":
+        raise UsageError("attention=sdpa cannot apply the soft caps of PaliGemma 2. Use attention=auto.")
+    if name == "grouped":
+        attention.register()
+    return {"text_config": ATTENTION_NAMES[name], "vision_config": "sdpa"}
+
+
+def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, **settings: Any) -> Any:
+    """Any image-text-to-text model. Raises BackendError when weights are missing from the files.
+
+    transformers would fill missing weights with random numbers and only warn.
+    """
+    from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
+
+    silence: Any = logging.disable_progress_bar
+    silence()
+
+    def load() -> Any:
+        return AutoModelForImageTextToText.from_pretrained(
+            checkpoint.folder,
+            dtype=where.dtype,
+            use_safetensors=None if options.allow_pickle_weights else True,
+            trust_remote_code=options.trust_remote_code,
+            output_loading_info=True,
+            **settings,
+        )
+
+    model, info = guarded(checkpoint, load)
+    lacking = sorted(info["missing_keys"]) or sorted(str(key) for key in info["mismatched_keys"])
+    if lacking:
+        raise BackendError(
+            f"model {checkpoint.name}: {len(lacking)} weights are missing or of another shape (first: {lacking[0]}). "
+            "The files do not fit config.json; copy the checkpoint again."
+        )
+    return model.to(where.device).eval()
+
+
+def guarded(checkpoint: Checkpoint, load: Callable[[], Loaded]) -> Loaded:
+    """Run a loader of transformers; what it raises for bad files becomes a BackendError."""
+    from safetensors import SafetensorError
+
+    try:
+        return load()
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, SafetensorError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BackendError(f"model {checkpoint.name}: cannot be loaded: {lines[0]}") from error

@@ -1,0 +1,103 @@
+"""PaliGemma and PaliGemma 2, as the papers evaluated them: own prompt layout, own pixels, own decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.backends.base import Prepared
+from evalsuite.backends.torch_hf.beam import beam_search
+from evalsuite.backends.torch_hf.checkpoint import Checkpoint
+from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
+from evalsuite.backends.torch_hf.greedy import Answer, greedy
+from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
+from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.backends.torch_hf.prompt import PromptTokenizer
+from evalsuite.preparation import prepare_frames
+from evalsuite.types import Generation, JsonValue, Request
+
+CHECK_EVERY = {"cpu": 1}  # elsewhere looking at the device every step would make it wait
+OTHER_CHECK_EVERY = 4
+
+
+class PaliGemma:
+    """A loaded checkpoint. ``prepare`` is thread-safe, ``generate`` belongs to one thread."""
+
+    def __init__(self, checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> None:
+        self.model = load_paligemma(checkpoint, options, where)
+        config = self.model.config
+        self.tokenizer = PromptTokenizer.load(
+            checkpoint.folder, config.text_config.vocab_size, options.trust_remote_code
+        )
+        self.resolution = int(config.vision_config.image_size)
+        self.tokens_per_frame = (self.resolution // int(config.vision_config.patch_size)) ** 2
+        self._check_every = CHECK_EVERY.get(where.device.type, OTHER_CHECK_EVERY)
+        self._image_processor: Any = None
+        if options.image_pipeline == "processor":
+            self._image_processor = guarded(checkpoint, lambda: _load_image_processor(checkpoint))
+
+    def facts(self) -> Mapping[str, JsonValue]:
+        name = self.model.config.text_config._attn_implementation
+        attention = next((ours for ours, theirs in ATTENTION_NAMES.items() if theirs == name), name)
+        return {
+            "image_pipeline": "processor" if self._image_processor else "reference",
+            "attention": attention,
+            "resolution": self.resolution,
+            "tokens_per_frame": self.tokens_per_frame,
+        }
+
+    def prepare(self, request: Request) -> Prepared:
+        """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
+        pixels, normalised = self._pixels(request)
+        inputs = PrefixInputs(
+            self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised
+        )
+        decoding = request.decoding
+        tokens = inputs.frame_count * self.tokens_per_frame + len(inputs.token_ids) + decoding.max_new_tokens
+        nbytes = 0 if pixels is None else pixels.nbytes
+        return Prepared(request, inputs, tokens * decoding.beam_size, group=decoding, nbytes=nbytes)
+
+    def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
+        decoding = batch[0].request.decoding
+        decoder = PrefixDecoder(self.model, self.tokens_per_frame, [item.payload for item in batch])
+        if decoding.beam_size > 1:
+            answers = beam_search(
+                decoder,
+                decoding.beam_size,
+                decoding.max_new_tokens,
+                self.tokenizer.eos,
+                log_probabilities=decoding.log_probabilities,
+            )
+        else:
+            answers = greedy(
+                decoder,
+                decoding.max_new_tokens,
+                (self.tokenizer.eos,),
+                log_probabilities=decoding.log_probabilities,
+                check_every=self._check_every,
+            )
+        return [self._generation(item, answer) for item, answer in zip(batch, answers, strict=True)]
+
+    def _generation(self, item: Prepared, answer: Answer) -> Generation:
+        text = self.tokenizer.text(answer.token_ids)
+        return Generation(item.request.key, text, answer.token_ids, answer.log_probabilities)
+
+    def _pixels(self, request: Request) -> tuple[NDArray[Any] | None, bool]:
+        """Pixels of all frames of all visuals in order, and whether they are normalised already."""
+        frames = [frame for visual in request.visuals for frame in visual.frames()]
+        if not frames:
+            return None, False
+        if self._image_processor is None:
+            return prepare_frames(frames, self.resolution, request.preparation), False
+        values = self._image_processor(images=frames, return_tensors="np")["pixel_values"]
+        return np.asarray(values, np.float32), True
+
+
+def _load_image_processor(checkpoint: Checkpoint) -> Any:
+    from transformers import AutoImageProcessor
+
+    loader: Any = AutoImageProcessor
+    return loader.from_pretrained(checkpoint.folder)

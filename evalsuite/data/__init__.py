@@ -1,0 +1,13 @@
+"""Where examples come from: hub data sets, local files, the synthetic world.
+
+    data = open_task_data(spec, "files", data_dir=Path("data"))
+    data.check()
+    for example in data.examples("val"): ...
+"""
+
+from __future__ import annotations
+
+from evalsuite.data.mapping import BadExample
+from evalsuite.data.task_data import KINDS, TaskData, open_task_data
+
+__all__ = ["KINDS", "BadExample", "TaskData", "open_task_data"]

@@ -1,0 +1,160 @@
+"""The data of one task from one kind of source: checked early, then streamed as examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.data.base import Source
+from evalsuite.data.mapping import BadExample, Mapper
+from evalsuite.errors import DataError, EvalsuiteError, UnknownName
+from evalsuite.types import Example, JsonValue
+
+if TYPE_CHECKING:
+    from evalsuite.specs.schema import FilesSource as FilesSpec
+    from evalsuite.specs.schema import TaskSpec
+
+KINDS = ("synthetic", "hub", "files")
+
+CHECKED_EXAMPLES = 3  # one broken image at the start is an example's problem, three are the data set's
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The examples of one task. ``kind`` is one of KINDS."""
+
+    spec: TaskSpec
+    kind: str
+    source: Source
+    mapper: Mapper
+
+    def check(self, splits: Sequence[str] | None = None, *, images: bool = True) -> None:
+        """Find out early what would stop a run: split and columns are there, a first example maps, its media open.
+
+        splits: those to look at, all of the spec when None. images: whether media are opened (a backend that replays
+        answers needs none).
+        Raises DataError, or MissingDependency when clips cannot be decoded.
+        """
+        if images and self.spec.fields.video and self.kind != "synthetic":
+            from evalsuite.video import require_av
+
+            require_av()
+        for split in self._names(splits):
+            first = list(islice(self.examples(split), CHECKED_EXAMPLES))
+            if not first:
+                raise DataError(f"{self.spec.id}: split {split!r} holds no examples")
+            problems = [_problem(example, images) for example in first]
+            if all(problems):
+                raise DataError(f"{self.spec.id}, split {split!r}, first example: {problems[0]}")
+
+    def count(self, split: str) -> int | None:
+        """Examples in the split; None when only reading it to the end would tell."""
+        return None if self.mapper.explodes else self.source.count(split)
+
+    def fingerprint(self, splits: Sequence[str] | None = None) -> dict[str, JsonValue]:
+        """What the data is: ``{kind, splits: {split: …}}``. Equal means equal records."""
+        parts = {name: dict(self.source.fingerprint(name)) for name in self._names(splits)}
+        return {"kind": self.kind, "splits": parts}
+
+    def examples(
+        self, split: str, *, start: Callable[[int], bool] | None = None, stop: int | None = None
+    ) -> Iterator[Example | BadExample]:
+        """The split's examples in order, each with its position.
+
+        start: called with a position; False means that the example is done already, and it is left out unmapped.
+        stop: the position at which to end.
+        """
+        position = 0
+        for place, record in enumerate(self.source.records(split)):
+            for scope in self.mapper.scopes(record, place):
+                if stop is not None and position >= stop:
+                    return
+                if start is None or start(position):
+                    yield self.mapper.example(scope, split, position)
+                position += 1
+            if stop is not None and position >= stop:
+                return
+
+    def _names(self, splits: Sequence[str] | None) -> list[str]:
+        known = [split.name for split in self.spec.splits]
+        for name in splits or ():
+            if name not in known:
+                raise UnknownName("split", name, known, where=self.spec.id)
+        return known if splits is None else list(splits)
+
+
+def open_task_data(spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0) -> TaskData:
+    """The data of a task.
+
+    kind: ``synthetic``, ``hub`` or ``files``.
+    data_dir: for ``files``, the folder with ``<task id>/<split>.jsonl`` (or ``<split>.jsonl`` itself); for ``hub``, the
+        folder of media that the hub's records only name.
+    seed: of the synthetic world.
+    Raises UnknownName, SpecError for an expression that does not compile, DataError when the spec lacks the kind or
+    the folder is not there.
+    """
+    openers = {"synthetic": _synthetic, "hub": _hub, "files": _files}
+    if kind not in openers:
+        raise UnknownName("kind of data", kind, KINDS)
+    if kind != "files" and getattr(spec.data, kind) is None:
+        there = [name for name in KINDS if name == "files" or getattr(spec.data, name) is not None]
+        raise DataError(f"{spec.id}: there is no {kind} source for this task. Use --data {' or --data '.join(there)}")
+    return openers[kind](spec, data_dir, seed)
+
+
+def _synthetic(spec: TaskSpec, _data_dir: Path | None, seed: int) -> TaskData:
+    from evalsuite.data.synthetic import SyntheticSource
+
+    synthetic = spec.data.synthetic
+    assert synthetic is not None
+    source = SyntheticSource(synthetic.generator, synthetic.parameters, synthetic.size, seed)
+    return TaskData(spec, "synthetic", source, Mapper(spec, spec.fields, None))
+
+
+def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
+    from evalsuite.data.hub import HubSource
+
+    hub = spec.data.hub
+    assert hub is not None
+    fields = spec.fields.with_overrides(hub.fields)
+    columns = Mapper(spec, fields, None).columns
+    source = HubSource(hub, columns, spec.gating)
+    media_root = _task_folder(spec, data_dir) / _files_spec(spec).images if data_dir else None
+    return TaskData(spec, "hub", source, Mapper(spec, fields, media_root, source.media_roots))
+
+
+def _files(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
+    from evalsuite.data.files import FilesSource
+
+    if data_dir is None:
+        raise DataError(f"{spec.id}: name the data folder; it holds {spec.id}/<split>.jsonl, .json, .csv or .parquet")
+    files = _files_spec(spec)
+    fields = spec.fields.with_overrides(files.fields)
+    folder = _task_folder(spec, data_dir)
+    source = FilesSource(folder, files, Mapper(spec, fields, None).columns)
+    return TaskData(spec, "files", source, Mapper(spec, fields, source.media_root))
+
+
+def _files_spec(spec: TaskSpec) -> FilesSpec:
+    from evalsuite.specs.schema import FilesSource
+
+    return spec.data.files or FilesSource.model_validate({})
+
+
+def _task_folder(spec: TaskSpec, data_dir: Path) -> Path:
+    own = data_dir / spec.id
+    return own if own.is_dir() else data_dir
+
+
+def _problem(example: Example | BadExample, images: bool) -> str | None:
+    if isinstance(example, BadExample):
+        return example.error
+    try:
+        for visual in example.visuals if images else ():
+            visual.frames()
+    except EvalsuiteError as error:
+        return str(error)
+    return None

@@ -1,0 +1,134 @@
+"""The report of one or several runs: a self-contained HTML page, and the same tables as Markdown and CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import StoreError, UsageError
+from evalsuite.reports.bars import interval_bar
+from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
+from evalsuite.reports.rows import ResultRow, read_rows
+from evalsuite.reports.run_facts import RunFacts, read_facts
+from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
+from evalsuite.runfolder import write_atomically
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    html: Path
+    markdown: Path
+    csv: Path
+
+
+def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFiles:
+    """Write ``index.html``, ``table.md`` and ``table.csv`` for these runs into ``out``, each whole or not at all.
+
+    out: None for ``<run>/report``; needed for several runs.
+    Raises StoreError when a run has no readable manifest or results, or the files cannot be written.
+    """
+    runs = [Path(run) for run in run_dirs]
+    if not runs:
+        raise UsageError("a report needs at least one run folder")
+    if out is None and len(runs) > 1:
+        raise UsageError("a report of several runs needs a folder of its own: --out DIR")
+    folder = out if out is not None else runs[0] / "report"
+    rows = read_rows(runs)
+    facts = [read_facts(run) for run in runs]
+    tables = run_tables(rows)
+    files = ReportFiles(folder / "index.html", folder / "table.md", folder / "table.csv")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
+    _write(files.html, render_page(rows, facts))
+    _write(files.markdown, render_markdown(tables, facts))
+    _write(files.csv, to_csv(tables))
+    return files
+
+
+def render_markdown(tables: Sequence[Table], facts: Sequence[RunFacts]) -> str:
+    """The tables under a heading, after what a reader must know about the runs."""
+    cautions = [f"- {escape_markdown(text)}" for text in _cautions(facts)]
+    parts = [f"# {escape_markdown(page_title(facts))}", "\n".join(cautions), *map(to_markdown, tables)]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> str:
+    """The page as one text. All text of runs, tasks and models is escaped; nothing is fetched from elsewhere."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("run.html.j2").render(_content(rows, facts))
+
+
+def page_title(facts: Sequence[RunFacts]) -> str:
+    return facts[0].name if len(facts) == 1 else f"{len(facts)} runs: {', '.join(run.name for run in facts)}"
+
+
+def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, Any]:
+    first, *others = run_tables(rows)
+    headline = [row for row in rows if is_headline(row)]
+    drawn, bars = _with_bars(first.without("signature"), headline)
+    return {
+        "title": page_title(facts),
+        "facts": facts,
+        "several": len(facts) > 1,
+        "cautions": _cautions(facts),
+        "caption": first.caption,
+        "task_count": len({row.task for row in rows}),
+        "headline": to_html(_without_caption(drawn), {"bar": bars}),
+        "has_headline": bool(headline),
+        "has_published": any(difference(row, published_for(row)) is not None for row in headline),
+        "secondary": [to_html(_without_caption(table.without("signature"))) for table in others],
+        "secondary_rows": sum(len(table.rows) for table in others),
+        "error_count": sum(errors.count for run in facts for errors in run.errors),
+        "signatures": _signatures(rows),
+    }
+
+
+def _with_bars(table: Table, rows: Sequence[ResultRow]) -> tuple[Table, list[str]]:
+    """The headline table with a column of drawings after the value, and the drawings."""
+    at = [column.key for column in table.columns].index("value") + 1
+    columns = (*table.columns[:at], Column("bar", "Chart"), *table.columns[at:])
+    lines = tuple((*line[:at], Cell("", None), *line[at:]) for line in table.rows)
+    bars = []
+    for row in rows:
+        published = published_for(row)
+        shown = published.value if published and difference(row, published) is not None else None
+        bars.append(interval_bar(row.value, row.ci_low, row.ci_high, shown, percent=row.unit == "%"))
+    return Table(table.title, columns, lines, table.caption, table.notes), bars
+
+
+def _without_caption(table: Table) -> Table:
+    """The page prints the caption above the table itself."""
+    return Table(table.title, table.columns, table.rows, "", table.notes)
+
+
+def _signatures(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
+    """Each signature once, with the tasks it was used for."""
+    tasks: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if row.signature:
+            tasks.setdefault(row.signature, {})[f"{task_name(row)} (v{row.task_version})"] = None
+    return [(signature, ", ".join(names)) for signature, names in sorted(tasks.items())]
+
+
+def _cautions(facts: Sequence[RunFacts]) -> list[str]:
+    """Why the numbers are not the whole story, with the run's name where there are several."""
+    return [f"{run.name}: {text}" if len(facts) > 1 else text for run in facts for text in run.cautions]
+
+
+def _write(path: Path, text: str) -> None:
+    # Lone surrogates, which JSON can carry, are no characters and cannot be written as UTF-8.
+    write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"))

@@ -1,0 +1,110 @@
+"""Shared by all tests: the command line in a process of its own, and packages that plug in from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two test processes must not spin on each other's cores
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+SLOW_BACKEND = '''
+"""A backend that answers with the prompt, one batch of four every SECONDS."""
+import os, time
+from evalsuite.backends.base import BatchLimits, Prepared
+from evalsuite.types import Generation
+
+class Slow:
+    limits = BatchLimits(4)
+    def describe(self): return {"backend": "slow"}
+    def prepare(self, request): return Prepared(request, None, len(request.prompt))
+    def generate(self, batch):
+        time.sleep(float(os.environ.get("SECONDS", "0")))
+        return [Generation(item.request.key, item.request.prompt) for item in batch]
+    def close(self): pass
+
+def create(options): return Slow()
+'''
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path) -> Path:
+    """A folder that holds an installed package with a backend ``slow``; put it on PYTHONPATH."""
+    site = tmp_path / "site"
+    info = site / "slow_backend-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "slow_backend.py").write_text(SLOW_BACKEND)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-backend\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[evalsuite.backends]\nslow = slow_backend\n")
+    return site
+
+
+@pytest.fixture
+def evalsuite(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``evalsuite ARGUMENTS`` in a process of its own, in an empty folder: ``evalsuite("run", ..., path=[...])``."""
+
+    def call(*arguments: str | Path, path: tuple[Path, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, env=environ(path, environment), capture_output=True, text=True)
+
+    return call
+
+
+def environ(path: tuple[Path, ...], extra: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, *path))), **extra}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start ``evalsuite ARGUMENTS`` without waiting for its end."""
+
+    def call(*arguments: str | Path, path: tuple[Path, ...] = (), **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
+        return subprocess.Popen(command, cwd=tmp_path, env=environ(path, environment), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return call
+
+
+@pytest.fixture
+def own_task(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small text task ``own`` with local records; returns (specs folder). Its data lies in ``data/own``."""
+
+    def write(rows: list[dict[str, Any]], **changes: Any) -> Path:
+        import yaml
+
+        spec = yaml.safe_load(textwrap.dedent("""
+            id: own
+            version: 1
+            title: Own task
+            family: vqa
+            description: Repeat the question.
+            citation: none
+            license: CC0-1.0
+            transfer: own
+            splits: [{name: test}]
+            data: {files: {format: records}}
+            fields: {id: id, references: answer, values: {question: question}}
+            prompt: {prefix: "{question}"}
+            decoding: {max_new_tokens: 4}
+            metrics: [{name: exact_match, headline: true}]
+        """))
+        spec.update(changes)
+        (tmp_path / "specs").mkdir(exist_ok=True)
+        (tmp_path / "specs" / "own.yaml").write_text(yaml.safe_dump(spec))
+        data = tmp_path / "data" / "own"
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / "specs"
+
+    return write
