@@ -123,7 +123,7 @@ def mask_iou_in_box(mask: NDArray[np.float32], box: PixelBox, truth: NDArray[np.
     crop = truth[y1:y2, x1:x2]  # shorter than the box only where box_scale lets it reach beyond the image
     common = np.count_nonzero(predicted[: crop.shape[0], : crop.shape[1]] & crop)
     union = np.count_nonzero(truth) + np.count_nonzero(predicted) - common
-    return common / union if union else 0.0
+    return float(common / union) if union else 0.0
 
 
 def box_iou(first: Box, second: Box) -> float:
@@ -148,7 +148,7 @@ def _ordered(box: Sequence[float]) -> bool:
 
 def _only(references: Sequence[Any]) -> Mapping[str, Any]:
     if len(references) != 1 or not isinstance(references[0], Mapping) or "mask" not in references[0]:
-        raise ScoringError(f"mask_iou: references must be a list with one dict that has a 'mask', not {references!r:.80}")
+        raise ScoringError(f"mask_iou: needs one reference, a dict that has a 'mask', not {references!r:.80}")
     reference: Mapping[str, Any] = references[0]
     return reference
 

@@ -35,6 +35,7 @@ sql tar txt wav x xml zip""".split()
 
 SPACE = r"\t \x85\xa0\u2000-\u200a\u3000"  # white space around a token
 APOSTROPHE = r"(?:['’\x92]|&apos;)"
+OPENING = r"[‘\x91`\u201b]"  # opening quotes that are taken for an apostrophe at a few places
 ACCENTED = r"&[aeiouAEIOU](?:acute|grave|uml);"  # written-out accented letters are letters
 NO_URL = r'\t \n"()<>{|}'
 QUOTES = "`‘’‚‛“”„‟«»‹›\x91\x92\x93\x94"
@@ -84,16 +85,16 @@ def _word() -> tuple[str, str]:
     """A word, and words joined by single periods, exclamation or question marks."""
     c = characters()
     rest = rf"[{c.letters}{c.marks}{c.digits}\xad]*(?:{ACCENTED}[{c.letters}{c.marks}{c.digits}\xad]*)*"
-    word = rf"(?:[{c.letters}{c.marks}]|{ACCENTED}){rest}"
+    word = rf"(?:[{c.letters}{c.marks}\xad]|{ACCENTED}){rest}"
     return word, rf"{word}(?:[.!?]{word})*"
 
 
 def _things() -> tuple[str, str, str]:
     """Letters and digits joined by hyphens; the same without apostrophes; ASCII with inner periods and commas."""
     c = characters()
-    alnum, joint = f"[{c.letters}{c.digits}]", r"[-_\u058a\u2010\u2011]"
-    part = rf"(?:[dDoOlL]{APOSTROPHE}{alnum})?{alnum}+"
-    plain = rf"{alnum}+(?:{joint}{alnum}+)*"
+    alnum, joint = rf"[{c.letters}{c.digits}\xad]", r"[-_\u058a\u2010\u2011]"
+    part = rf"(?:[dDoOlL](?:{APOSTROPHE}|{OPENING}){alnum})?{alnum}+"
+    plain = r"[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
     return rf"{part}(?:{joint}{part})*", plain, r"[A-Za-z0-9][A-Za-z0-9.,]*(?:-[A-Za-z0-9]+)+"
 
 
@@ -104,14 +105,13 @@ def _words() -> list[tuple[str, str]]:
     capitals = r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+"
     upper_name, vowel_name = _names()
     comma_words = "|".join([thing, dotted, words, capitals, upper_name])
-    simple = rf"[{c.letters}{c.marks}][{c.letters}{c.marks}{c.digits}\xad]*"
     return [
         ("L&", rf"({words}){APOSTROPHE}(?:[sSmMdD]|(?i:re|ve|ll))"),
-        ("L", rf"({simple}?)(?=[nN](?:{APOSTROPHE}|[‘\x91`\u201b])[tT])[nN].[tT]"),
+        ("L", rf"([A-Za-z]+)[nN](?:{APOSTROPHE}|{OPENING})[tT]"),
         *(("L", rf"(?i:({whole[:cut]}){whole[cut:]})") for whole, cut in SPLIT_WORDS.items()),
         *_known_words(),
         ("LD&", rf"((?:{comma_words})\.)[,;:、]"),
-        ("L&", rf"({words})"),
+        ("L&\xad", rf"({words})"),
         ("L", rf"({_endings()}\.)[\s\S][\s\S]"),
         ("LD", rf"({thing})"),
         ("LD", rf"({dotted})"),
@@ -131,8 +131,8 @@ def _known_words() -> list[tuple[str, str]]:
 
 def _names() -> tuple[str, str]:
     c = characters()
-    upper = rf"[A-HJ-XZn]{APOSTROPHE}[{c.letters}]{{2}}[{c.letters}]*"
-    vowel = rf"[A-Za-z]+[aeiouyAEIOUY]{APOSTROPHE}[aeiouA-Z][A-Za-z]*"
+    upper = rf"[A-HJ-XZn](?:{APOSTROPHE}|{OPENING})[{c.letters}]{{2}}[{c.letters}]*"
+    vowel = rf"[A-Za-z]+[aeiouyAEIOUY](?:{APOSTROPHE}|{OPENING})[aeiouA-Z][A-Za-z]*"
     return upper, vowel
 
 
@@ -146,7 +146,7 @@ def _apostrophes() -> list[tuple[str, str]]:
         ("L", rf"([yY]{APOSTROPHE})[{c.letters}]"),
         (quotes, rf"({APOSTROPHE}[nN]{APOSTROPHE}?|{APOSTROPHE}(?i:em|till?|cause))"),
         ("'", r"('[tT])(?i:is|was)"),
-        ("L", rf"([nN](?:{APOSTROPHE}|[‘\x91`\u201b])[tT])"),
+        ("L", rf"([nN](?:{APOSTROPHE}|{OPENING})[tT])"),
         (quotes, rf"({clitic})[^A-Za-z]"),
         (quotes, rf"({APOSTROPHE}[2-9]0[sS])"),
         (quotes, rf"({APOSTROPHE}[0-9][0-9])[{SPACE}\n]"),
@@ -163,8 +163,7 @@ def _abbreviations() -> list[tuple[str, str]]:
     kept = rf"(?:{_any(TITLES, 'i')}|{_lower_tail(LOWER_TAIL_TITLES)})"
     file_name = rf"[{c.letters}{c.marks}{c.digits}]+(?:\.[{c.letters}{c.marks}{c.digits}]+)*\.{_any(FILE_TYPES, 'i')}"
     return [
-        ("LD", rf"((?:[{c.letters}{c.digits}]+[-_])*?(?:[A-Za-z0-9]+-)*{acronym}\.)"),
-        ("L", rf"({acronym}\.)"),
+        ("LD", rf"((?:[A-Za-z0-9][A-Za-z0-9.,]*(?:-[A-Za-z0-9]+)*-)?{acronym}\.)"),
         ("L", rf"((?:{_endings()}|{kept})\.)"),
         ("L", rf"([A-Za-z])\.[{SPACE}\n]+(?:{starts})[{SPACE}\n]"),
         ("L", r"([A-Za-z]\.)"),
@@ -193,14 +192,14 @@ def _addresses() -> list[tuple[str, str]]:
     c = characters()
     name = r"[A-Za-z][A-Za-z0-9_:.-]*"
     attribute = r"""(?:[A-Za-z][A-Za-z0-9_:.-]*)? *= *(?:"[^"\n]*"|'[^'\n]*')"""
-    path = rf"/[^{NO_URL[:-3]}|\n]*[^{NO_URL}.,!?-]"
+    path = rf'/[^ \t\n"<>|()]+[^{NO_URL}.,!?-]'
     inner = r'[^ \t\n\xa0"<>|(){}]'
     label = r'[^ \t\n\xa0"<>|(){}.]'
     return [
         ("<", rf"(<(?:{name}(?: +{name}| +{attribute})* */?|/{name} *|[!?][A-Za-z-][^>\n]*)>)"),
         ("L", rf"((?i:https?)://[^{NO_URL}]+[^{NO_URL}.,!?-])"),
         ("L", rf'((?i:www)\.(?:[^{SPACE}\n"<>|.!?(){{}},]+\.)+[A-Za-z]{{2,4}}(?:{path[1:] if False else path})?)'),
-        ("L&", rf"((?:[{c.letters}{c.marks}]+\.)+(?i:com|net|org|edu){path})"),
+        ("", rf"((?:[^ \t\n!\"$'(),-_`{{|}}]+\.)+(?i:com|net|org|edu)(?:{path})?)"),
         ("LD<", rf"(<?[A-Za-z0-9]{inner}*@(?:{label}+\.)*{label}+>?)"),
         ("@", r"(@[A-Za-z_][A-Za-z_0-9]*)"),
         ("#", rf"(#(?:[{c.letters}{c.marks}]|{ACCENTED})+)"),

@@ -16,7 +16,7 @@ def _dispatch():
     table={}
     def rules_for(ch):
         k = "L" if L.match(ch) else "D" if D.match(ch) else ch
-        return [r.pattern for r in rules() if k in r.starts]
+        return [r.pattern for r in rules() if not r.starts or k in r.starts]
     return rules_for, S
 
 _T={}
@@ -42,6 +42,7 @@ def scan(text,end):
         t=norm(tok)
         if t is not None: out.append(t)
     return out
+AMP=re.compile(r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+")
 QM=dict(zip("'`‘’‚‛“”„‟«»‹›\x91\x92\x93\x94",["'","`","`","'","‚","`","``","''","„","‟","``","''","`","'","`","'","``","''"]))
 CL=re.compile(rf"{APOSTROPHE}(?i:s|m|d|re|ve|ll)|[nN](?:{APOSTROPHE}|[‘\x91`\u201b])[tT]")
 def norm(t):
@@ -55,10 +56,11 @@ def norm(t):
         if l in ('&quot;','&nbsp;','&apos;','&mdash;','&ndash;'): return None if l!='&quot;' or True else t
     if CL.fullmatch(t):
         t=re.sub(APOSTROPHE,"'",t); t=re.sub("[‘\x91\u201b]","`",t)
-    t=t.replace('\xad','').replace('&amp;','&').replace(' ','\xa0')
+    if '@' not in t and t[0]!='#' and '//' not in t: t=t.replace('\xad','')
+    t=t.replace('&amp;','&').replace(' ','\xa0')
     for a in '()': t=t.replace(a,_BRACKETS[a])
-    return t.lower()
+    return t.lower() or None
 def tokenize(text,following=None):
     text=text.replace('\n',' ')
     full=text if following is None else text+'\n'+following
-    return ' '.join(scan(full,len(text)))
+    return ' '.join(scan(full,len(text))).rstrip()

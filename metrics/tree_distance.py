@@ -7,6 +7,7 @@ the left or, mirrored, from the right; the distance is the same, the work is not
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -38,48 +39,55 @@ def tree_distance(
     Arrays of the n1 and n2 nodes in document order, root first: parents (-1 for the root), labels, and rows and
     columns of ``cell_costs`` (-1: no cell). Raises TreesTooLarge.
     """
-    sizes1, depths1, sizes2, depths2 = *_sizes_and_depths(parents1), *_sizes_and_depths(parents2)
     if len(parents1) * len(parents2) > MAX_NODE_PAIRS:
         raise TreesTooLarge(f"{len(parents1)} and {len(parents2)} nodes: more than {MAX_NODE_PAIRS} pairs")
-    # Place of each node in postorder, reading from the left and from the right.
-    left = [np.arange(len(s)) + s - 1 - d for s, d in ((sizes1, depths1), (sizes2, depths2))]
-    right = [np.arange(len(s))[::-1].copy() for s in (sizes1, sizes2)]
-    readings = []
-    for places in (left, right):
-        trees = [_Reading.of(place, size) for place, size in zip(places, (sizes1, sizes2), strict=True)]
-        readings.append((trees[0].work * trees[1].work, places, trees))
-    work, places, (first, second) = min(readings, key=lambda reading: reading[0])
-    if work > MAX_WORK:
+    pairs = list(zip(_readings(parents1), _readings(parents2), strict=True))
+    first, second = min(pairs, key=lambda pair: pair[0].work * pair[1].work)
+    if first.work * second.work > MAX_WORK:
         raise TreesTooLarge(f"{len(parents1)} and {len(parents2)} nodes, too deeply nested to compare")
     return float(
         _zhang_shasha(
-            first.leaves, first.key_roots, _permuted(labels1, places[0]), _permuted(cells1, places[0]),
-            second.leaves, second.key_roots, _permuted(labels2, places[1]), _permuted(cells2, places[1]),
+            first.leaves, first.key_roots, first.arranged(labels1), first.arranged(cells1),
+            second.leaves, second.key_roots, second.arranged(labels2), second.arranged(cells2),
             cell_costs,
         )
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
 class _Reading:
-    """A tree in postorder: the first leaf below each node, and the key roots (last node of each first leaf)."""
+    """A tree in postorder, read from one side.
 
-    def __init__(self, leaves: Ints, key_roots: Ints) -> None:
-        self.leaves, self.key_roots = leaves, key_roots
-        self.work = int((key_roots - leaves[key_roots] + 1).sum())
+    places: postorder place of each node. leaves: place of the first leaf below the node at each place.
+    key_roots: the last place of each such leaf. work: table entries for all key roots.
+    """
 
-    @classmethod
-    def of(cls, places: Ints, sizes: Ints) -> _Reading:
-        leaves = np.empty_like(places)
-        leaves[places] = places - sizes + 1
-        last = np.full(len(places), -1)
-        last[leaves] = np.arange(len(places))  # of repeated indices the last assignment stays
-        return cls(leaves, np.sort(last[last >= 0]))
+    places: Ints
+    leaves: Ints
+    key_roots: Ints
+    work: int
+
+    def arranged(self, values: Ints) -> Ints:
+        """Values of the nodes in document order, put into postorder."""
+        moved = np.empty_like(values)
+        moved[self.places] = values
+        return moved
 
 
-def _permuted(values: Ints, places: Ints) -> Ints:
-    moved = np.empty_like(values)
-    moved[places] = values
-    return moved
+def _readings(parents: Ints) -> tuple[_Reading, _Reading]:
+    """The tree from the left and, as its mirror image, from the right."""
+    sizes, depths = _sizes_and_depths(parents)
+    order = np.arange(len(parents))
+    return _reading(order + sizes - 1 - depths, sizes), _reading(order[::-1].copy(), sizes)
+
+
+def _reading(places: Ints, sizes: Ints) -> _Reading:
+    leaves = np.empty_like(places)
+    leaves[places] = places - sizes + 1
+    last = np.full(len(places), -1)
+    last[leaves] = np.arange(len(places))  # of repeated indices the last assignment stays
+    key_roots = np.sort(last[last >= 0])
+    return _Reading(places, leaves, key_roots, int((key_roots - leaves[key_roots] + 1).sum()))
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:

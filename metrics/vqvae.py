@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -79,7 +80,7 @@ class MaskDecoder:
         indices = np.asarray(indices)
         if indices.ndim != 2 or indices.shape[1] != GRID * GRID:
             raise ValueError(f"codes must have shape (n, {GRID * GRID}), not {indices.shape}")
-        if indices.size and not (0 <= indices.min() and indices.max() < CODES):
+        if ((indices < 0) | (indices >= CODES)).any():
             raise ValueError(f"codes must lie in 0..{CODES - 1}")
         masks = np.empty((len(indices), MASK_SIZE, MASK_SIZE), np.float32)
         for start in range(0, len(indices), _BATCH):
@@ -131,13 +132,14 @@ def _spread(products: Floats) -> Floats:
 def load_weights(path: str | Path) -> dict[str, Floats]:
     """The arrays of a weights file. Raises UsageError that names the file and where the official one is published."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array")
+        with file:
             weights = {name: file[name] for name in expected_shapes() if name in file.files}
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file. {_WAY_OUT}") from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(f"{path}: not a readable .npz file of weights ({error}). {_WAY_OUT}") from None
     _check(weights, str(path))
     return {name: array.astype(np.float32) for name, array in weights.items()}

@@ -28,14 +28,12 @@ class ReportFiles:
 def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFiles:
     """Write ``index.html``, ``table.md`` and ``table.csv`` for these runs into ``out``, each whole or not at all.
 
-    out: None for ``<run>/report``; needed for several runs.
+    out: None for ``report/`` in the first run.
     Raises StoreError when a run has no readable manifest or results, or the files cannot be written.
     """
     runs = [Path(run) for run in run_dirs]
     if not runs:
         raise UsageError("a report needs at least one run folder")
-    if out is None and len(runs) > 1:
-        raise UsageError("a report of several runs needs a folder of its own: --out DIR")
     folder = out if out is not None else runs[0] / "report"
     rows = read_rows(runs)
     facts = [read_facts(run) for run in runs]

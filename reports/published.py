@@ -64,7 +64,7 @@ def load_published(name: str) -> list[dict[str, str]]:
     """All rows of one table as text, by its id (``paligemma2_table13``) or file name. Raises UnknownName."""
     stem = _file_name(name)
     if stem is None:
-        raise UnknownName("published table", name, known_tables())
+        raise UnknownName("published table", name, map(_table_id, known_tables()))
     with (FOLDER / f"{stem}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -109,6 +109,12 @@ def published_cell(
 
 def _distance_from_default(cell: Published) -> tuple[bool, bool, bool]:
     return cell.model != _PALIGEMMA_2, cell.size != DEFAULT_SIZE, cell.resolution != DEFAULT_RESOLUTION
+
+
+def _table_id(stem: str) -> str:
+    """``paligemma2_table13_scaling`` -> ``paligemma2_table13``; other file names stay."""
+    match = re.match(r".*_table\d+", stem)
+    return match[0] if match else stem
 
 
 def _file_name(reference: str) -> str | None:

@@ -153,7 +153,8 @@ def _csv_cells(column: Column, cell: Cell | None) -> list[str]:
 def _csv(value: CellValue) -> str:
     if value is None:
         return ""
-    return neutral(value) if isinstance(value, str) else str(value)
+    # The csv module leaves a lone carriage return unquoted, and readers take it for the end of the line.
+    return neutral(re.sub(r"\r\n?", "\n", value)) if isinstance(value, str) else str(value)
 
 
 def neutral(text: str) -> str:
@@ -162,7 +163,7 @@ def neutral(text: str) -> str:
     >>> neutral("=1+1"), neutral("-3.5"), neutral("plain")
     ("'=1+1", '-3.5', 'plain')
     """
-    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") and not _NUMBER.fullmatch(text):
+    if text[:1] in ("=", "+", "-", "@", "\t", "\n") and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 
@@ -226,9 +227,7 @@ def to_terminal(table: Table) -> RichTable:
         padding=(0, 1, 0, 0),
     )
     for column in table.columns:
-        rich_table.add_column(
-            Text(column.title), justify=column.align, overflow="fold", no_wrap=column.kind != "text"
-        )
+        rich_table.add_column(Text(column.title), justify=column.align, overflow="fold", no_wrap=column.kind != "text")
     for row in table.rows:
         rich_table.add_row(*(Text(one_line(cell.text)) for cell in row))
     return rich_table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -61,14 +62,13 @@ def print_plan(plan: Plan) -> None:
 
 
 def print_rows(rows: Sequence[ResultRow]) -> None:
-    """The tables of these results; cut to no width where the output is not a terminal."""
+    """The headline table of these results; cut to no width where the output is not a terminal."""
     from rich.console import Console
 
-    from evalsuite.reports import run_tables, to_terminal
+    from evalsuite.reports import run_table, to_terminal
 
-    console = Console()
-    for table in run_tables(rows):
-        console.print(to_terminal(table), width=None if console.is_terminal else 240)
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(to_terminal(run_table(rows)))
 
 
 def print_result(result: RunResult, *, as_json: bool) -> None:

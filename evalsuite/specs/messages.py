@@ -82,7 +82,7 @@ def _message(error: Mapping[str, Any], place: Place) -> str:
         case "too_short" | "string_too_short":
             return "must not be empty"
         case "too_long":
-            return f"must have at most {ctx['max_length']}, not {ctx['actual_length']}"
+            return f"must have at most {ctx['max_length']}"
     return str(error["msg"])
 
 

@@ -128,7 +128,7 @@ class PrefixDecoder:
 
     def _image_features(self) -> Tensor:
         """Projected features of all frames of the batch in order, (frames * tokens per frame, width)."""
-        frames = torch.cat([self._pixel_values(item) for item in self._inputs if item.frame_count])
+        frames = self._pixel_values()
         at_once = max(1, FRAMES_TOKENS.get(self._device.type, 8192) // self._tokens_per_frame)
         features = [self._encode_frames(frames[i : i + at_once]) for i in range(0, len(frames), at_once)]
         return torch.cat(features).flatten(0, 1)
@@ -138,9 +138,11 @@ class PrefixDecoder:
         features: Tensor = self._model.model.multi_modal_projector(encoded)
         return features
 
-    def _pixel_values(self, item: PrefixInputs) -> Tensor:
-        """(frames, 3, side, side) in [-1, 1], float32, as evalsuite.preparation.to_unit_range gives them."""
-        pixels = torch.from_numpy(item.pixels).to(self._device)
-        if item.normalised:
+    def _pixel_values(self) -> Tensor:
+        """All frames, (frames, 3, side, side) in [-1, 1], float32, as evalsuite.preparation.to_unit_range gives them."""
+        with_images = [item for item in self._inputs if item.pixels is not None]
+        arrays = [item.pixels for item in with_images if item.pixels is not None]
+        pixels = torch.from_numpy(np.concatenate(arrays)).to(self._device)
+        if with_images[0].normalised:  # the same for all requests of a backend
             return pixels.float()
         return pixels.permute(0, 3, 1, 2).float().div_(255).mul_(2).sub_(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -22,48 +21,62 @@ class Answer:
 
 
 def greedy(
-    decoder: Decoder, budget: int, ends: Collection[int], *, log_probabilities: bool = False, check_every: int = 1
+    decoder: Decoder, budget: int, end: int, *, log_probabilities: bool = False, check_every: int = 1
 ) -> list[Answer]:
     """One answer per row of ``decoder``.
 
-    budget: most new tokens, end-of-sequence included. ends: ids that end an answer. check_every: steps between two
+    budget: most new tokens, end-of-sequence included. end: id that ends an answer. check_every: steps between two
     looks at which rows have ended; a look waits for the device.
     """
     logits = decoder.start()
-    total = len(logits)
-    end_ids = torch.tensor(sorted(ends), device=logits.device)
-    rows = torch.arange(total, device=logits.device)
-    tokens_out = end_ids[0].repeat(budget, total)
-    scores_out = torch.zeros((budget if log_probabilities else 0, total), device=logits.device)
+    rows = torch.arange(len(logits), device=logits.device)
     running = torch.ones_like(rows, dtype=torch.bool)
+    written: list[_Step] = []
     for step in range(budget):
         tokens = logits.argmax(dim=-1)
-        tokens_out[step, rows] = tokens
-        if log_probabilities:
-            scores_out[step, rows] = _log_probability(logits, tokens)
-        running &= ~torch.isin(tokens, end_ids)
+        written.append(_Step(rows, tokens, _log_probability(logits, tokens) if log_probabilities else None))
         if step == budget - 1:
             break
+        running &= tokens != end
         if step % check_every == 0:
-            kept = running.nonzero().squeeze(1)
-            if not len(kept):
+            still = int(running.sum())
+            if not still:
                 break
-            if len(kept) <= SHRINK_BELOW * len(rows):
+            if still <= SHRINK_BELOW * len(rows):
+                kept = running.nonzero().squeeze(1)
                 decoder.keep(kept)
                 rows, running, tokens = rows[kept], running[kept], tokens[kept]
         logits = decoder.step(tokens)
-    return _answers(tokens_out, scores_out, set(ends), log_probabilities)
+    return _answers(written, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one step wrote: one token for each of ``rows``, the places of the batch that still ran."""
+
+    rows: Tensor
+    tokens: Tensor
+    scores: Tensor | None
 
 
 def _log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
     return logits.log_softmax(dim=-1).gather(1, tokens[:, None]).squeeze(1)
 
 
-def _answers(tokens: Tensor, scores: Tensor, ends: set[int], log_probabilities: bool) -> list[Answer]:
-    """Cut every column at its first end."""
-    answers = []
-    score_rows = scores.T.tolist()
-    for row, ids in enumerate(tokens.T.tolist()):
-        length = next((place for place, token in enumerate(ids) if token in ends), len(ids))
-        answers.append(Answer(tuple(ids[:length]), tuple(score_rows[row][:length]) if log_probabilities else None))
-    return answers
+def _answers(written: list[_Step], end: int) -> list[Answer]:
+    """Sort the steps into rows, each cut at its first end."""
+    total = len(written[0].rows)
+    tokens = torch.full((len(written), total), end, device=written[0].tokens.device)
+    scores = torch.zeros((len(written), total), device=tokens.device)
+    for place, step in enumerate(written):
+        tokens[place, step.rows] = step.tokens
+        if step.scores is not None:
+            scores[place, step.rows] = step.scores
+    scored = written[0].scores is not None
+    columns = zip(tokens.T.tolist(), scores.T.tolist(), strict=True)
+    return [_cut(ids, values if scored else None, end) for ids, values in columns]
+
+
+def _cut(ids: list[int], scores: list[float] | None, end: int) -> Answer:
+    length = ids.index(end) if end in ids else len(ids)
+    return Answer(tuple(ids[:length]), None if scores is None else tuple(scores[:length]))

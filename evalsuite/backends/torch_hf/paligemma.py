@@ -75,7 +75,7 @@ class PaliGemma:
             answers = greedy(
                 decoder,
                 decoding.max_new_tokens,
-                (self.tokenizer.eos,),
+                self.tokenizer.eos,
                 log_probabilities=decoding.log_probabilities,
                 check_every=self._check_every,
             )

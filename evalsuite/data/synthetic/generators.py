@@ -204,8 +204,8 @@ _WORDS = (
     "POLICE", "SALE", "SCHOOL", "SHOES", "SLOW", "STOP", "TAXI", "TICKETS", "TOYS", "WATER", "24", "57", "103", "260",
     "841", "1968", "2025",
 )  # fmt: skip
-# Font size on a canvas of 1024 pixels: the small one is 6 pixels high at 224 and 23 at 896.
-_LETTERS = {"small": 26 / 1024, "medium": 48 / 1024, "large": 88 / 1024}
+# Font size on a canvas of 1024 pixels: small letters have 4 pixels at 224 (a blur) and 16 at 896.
+_LETTERS = {"small": 18 / 1024, "medium": 48 / 1024, "large": 88 / 1024}
 
 
 def scene_text_questions(rng: SeededRandom, index: int, parameters: Parameters) -> dict[str, Any]:

@@ -165,11 +165,8 @@ def scene_questions(rng: SeededRandom, scene: Scene) -> list[Question]:
 
 def ten_answers(rng: SeededRandom, answer: str) -> list[str]:
     """Ten annotators: six to ten give ``answer``, the others something near it."""
-    return rng.shuffled([answer] * (10 - (dissent := _dissent(rng))) + _others(rng, answer, dissent))
-
-
-def _dissent(rng: SeededRandom) -> int:
-    return rng.choice([0, 0, 0, 1, 1, 2, 3, 4])
+    dissent = rng.choice([0, 0, 0, 1, 1, 2, 3, 4])
+    return rng.shuffled([answer] * (10 - dissent) + _others(rng, answer, dissent))
 
 
 def _others(rng: SeededRandom, answer: str, count: int) -> list[str]:

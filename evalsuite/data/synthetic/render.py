@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalsuite.data.synthetic.charts import Chart
@@ -82,6 +83,7 @@ def canvas(width: int, height: int, colour: Colour) -> tuple[Image, ImageDraw]:
     return picture, drawing.Draw(picture)
 
 
+@lru_cache(maxsize=64)
 def font(size: float) -> FreeTypeFont:
     """The font that Pillow brings along (ASCII and a few signs), so that text looks the same everywhere."""
     from PIL import ImageFont

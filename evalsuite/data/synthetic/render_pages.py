@@ -177,8 +177,7 @@ def _draw_field(draw: ImageDraw, field: Field, x: float, y: float, right: float,
     draw.text((x, y), f"{field.label}:", font=font(text), fill=(90, 90, 95), anchor="lm")
     value_x = x + max(190.0 * text / 23, font(text).getlength(field.label) + 1.2 * text)
     draw.text((value_x, y), field.value, font=font(text), fill=INK, anchor="lm")
-    for dot in range(int(value_x), int(right), 8):
-        draw.point((dot, y + 0.65 * text), fill=(120, 120, 125))
+    draw.point([(dot, y + 0.65 * text) for dot in range(int(value_x), int(right), 8)], fill=(120, 120, 125))
     return y + line
 
 
