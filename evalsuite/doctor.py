@@ -104,7 +104,7 @@ def _version(package: str) -> str | None:
 def _memory_gb() -> float:
     import psutil
 
-    return round(psutil.virtual_memory().total / 2**30, 1)
+    return float(round(psutil.virtual_memory().total / 2**30, 1))
 
 
 def _accelerator() -> str:

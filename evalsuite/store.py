@@ -117,6 +117,11 @@ class PredictionStore:
             flags[position] = 1
         return flags
 
+    def ids(self, task: str, split: str) -> Iterator[str]:
+        """Ids of stored answers."""
+        query = "SELECT id FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
+        return (id_ for (id_,) in self._query(query, (task, split)))
+
     def read(self, task: str, split: str, stop: int | None = None) -> Iterator[Prediction]:
         """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
         for row in self._rows(task, split, stop):

@@ -1,6 +1,6 @@
 """The replay backend: answers come from a file of predictions that another program made.
 
-Options (``--set name=value``):
+Options (``--option name=value``; the first two have flags of their own):
 
 predictions: the file (see :mod:`evalsuite.backends.replay_files`); ``{task}``, ``{split}`` and the run's attributes
     (``{size}``) in its name are filled in.
@@ -22,15 +22,13 @@ from pathlib import Path
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
 from evalsuite.backends.replay_files import Fields, file_digest, listed, read_predictions
+from evalsuite.backends.settings import Settings
 from evalsuite.errors import DataError, UnknownName, UsageError
 from evalsuite.types import ExampleKey, Generation, JsonValue, Request
 
 SKIPPED = "skipped: no prediction"
 """The error of a generation that is left out under ``missing=skip``; its ``skipped`` is set."""
 
-OPTIONS = ("predictions", "missing", "duplicates", "id_field", "text_field")
-_MISSING = ("error", "empty", "skip")
-_DUPLICATES = ("refuse", "first", "last")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -51,12 +49,16 @@ class ReplayReport:
         """What a user should know, in one line; "" when every example and every prediction found its partner."""
         parts = []
         if self.missing:
-            parts.append(f"{len(self.missing)} examples without a prediction: {listed(self.missing)}")
+            parts.append(f"{_count(len(self.missing), 'example')} without a prediction: {listed(self.missing)}")
         if self.extra:
-            parts.append(f"{len(self.extra)} predictions for no example: {listed(self.extra)}")
+            parts.append(f"{_count(len(self.extra), 'prediction')} for no example: {listed(self.extra)}")
         if self.duplicates:
-            parts.append(f"{len(self.duplicates)} ids with differing predictions: {listed(self.duplicates)}")
-        return f"{self.matched} predictions replayed; {'; '.join(parts)}" if parts else ""
+            parts.append(f"{_count(len(self.duplicates), 'id')} with differing predictions: {listed(self.duplicates)}")
+        return f"{_count(self.matched, 'prediction')} replayed; {'; '.join(parts)}" if parts else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class ReplayBackend:
         """Read every file now, so that a wrong one is found before the run. Raises UsageError or DataError."""
         files = self.files()
         if not files:
-            raise UsageError(f"{self._template}: no such file of predictions (--set predictions=FILE)")
+            raise UsageError(f"{self._template}: no such file of predictions (--predictions FILE)")
         for path in files:
             self._index(path)
 
@@ -201,7 +203,7 @@ class ReplayBackend:
         known = {"task", "split", *self._attributes}
         for name in _PLACEHOLDER.findall(self._template):
             if name not in known:
-                raise UnknownName("placeholder", name, known, f"predictions={self._template}")
+                raise UnknownName("placeholder", name, known, f"--predictions {self._template}")
 
 
 def create(options: BackendOptions) -> ReplayBackend:
@@ -217,26 +219,15 @@ def check(options: BackendOptions) -> None:
 
 
 def _configured(options: BackendOptions) -> ReplayBackend:
-    given = options.options
-    for name in given:
-        if name not in OPTIONS:
-            raise UnknownName("option", name, OPTIONS, "backend replay")
-    if not given.get("predictions"):
-        raise UsageError("backend replay needs the file of predictions: --set predictions=FILE")
-    return ReplayBackend(
-        given["predictions"],
-        fields=Fields(given.get("id_field"), given.get("text_field")),
-        missing=_choice(given, "missing", _MISSING),
-        duplicates=_choice(given, "duplicates", _DUPLICATES),
-        attributes=options.attributes,
-    )
-
-
-def _choice(options: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    value = options.get(name, allowed[0])
-    if value not in allowed:
-        raise UsageError(f"backend replay: {name}={value}; it is one of {', '.join(allowed)}")
-    return value
+    settings = Settings("replay", options.options)
+    template = settings.text("predictions", "")
+    fields = Fields(settings.text("id_field", "") or None, settings.text("text_field", "") or None)
+    missing = settings.choice("missing", ("error", "empty", "skip"), "error")
+    duplicates = settings.choice("duplicates", ("refuse", "first", "last"), "refuse")
+    settings.finish()
+    if not template:
+        raise UsageError("backend 'replay' needs the file of predictions: --predictions FILE")
+    return ReplayBackend(template, fields=fields, missing=missing, duplicates=duplicates, attributes=options.attributes)
 
 
 def _fill(
@@ -268,6 +259,6 @@ def _load(path: Path, fields: Fields, duplicates: str) -> _Index:
         raise DataError(f"{path}: holds no predictions")
     if differing and duplicates == "refuse":
         ids = listed([id_ for _, _, id_ in differing])
-        way_out = "Repair the file, or choose with --set duplicates=first|last"
+        way_out = "Repair the file, or choose with --option duplicates=first|last"
         raise UsageError(f"{path}: ids with differing predictions: {ids}. {way_out}")
     return _Index(path, texts, frozenset(differing), frozenset(task for task, _, _ in texts))

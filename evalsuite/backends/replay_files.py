@@ -47,7 +47,7 @@ def read_predictions(path: Path, fields: Fields) -> Iterator[Line]:
     try:
         yield from _read(path, fields)
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file of predictions (--set predictions=FILE)") from None
+        raise UsageError(f"{path}: no such file of predictions (--predictions FILE)") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
     except (OSError, EOFError, zlib.error) as error:
@@ -189,7 +189,7 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
 
 def _column(path: Path, columns: Sequence[str], chosen: str | None, role: str) -> str:
     """The column that holds the id or the text. Raises UsageError that lists the columns when it is not plain."""
-    option = f"--set {role}_field=NAME"
+    option = f"--option {role}_field=NAME"
     listed = ", ".join(map(repr, columns))
     if chosen is not None:
         if chosen not in columns:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 LINE_EVERY_SECONDS = 10.0
 
@@ -94,8 +97,8 @@ class LiveProgress(QuietProgress):
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
         )
-        self._bars: dict[str, tuple[object, float, int]] = {}
-        self._overall = None
+        self._bars: dict[str, tuple[TaskID, float, int]] = {}
+        self._overall: TaskID | None = None
         self._progress.start()
         return self
 
@@ -115,7 +118,7 @@ class LiveProgress(QuietProgress):
         done += answered + failed
         self._done += answered + failed
         self._bars[task] = (bar, begin, done)
-        self._progress.update(bar, advance=answered, rate=_rate(done, begin))  # type: ignore[arg-type]
+        self._progress.update(bar, advance=answered, rate=_rate(done, begin))
         if self._overall is not None:
             self._progress.update(self._overall, advance=answered + failed, rate=_rate(self._done, self._begin))
 

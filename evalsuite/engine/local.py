@@ -147,9 +147,13 @@ class _SplitRun:
         return True
 
     def _report_replay(self) -> None:
+        """A backend that replays a file says how file and data fit together; answers stored before were matched too."""
         report = getattr(self.backend, "report", None)
-        if report is not None and (text := report(self.task.spec.id, self.split.name).summary()):
-            note = f"{self.task.spec.id}/{self.split.name}: {text}"
+        if report is None:
+            return
+        name, split = self.task.spec.id, self.split.name
+        if text := report(name, split, also_asked=self.store.ids(name, split)).summary():
+            note = f"{name}/{split}: {text}"
             self.outcome.notes.append(note)
             self.observer.note(note)
 

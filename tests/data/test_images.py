@@ -71,7 +71,6 @@ def test_transparency_lies_on_white() -> None:
     clear = Image.new("RGBA", (2, 1), (255, 0, 0, 0))
     clear.putpixel((1, 0), (*RED, 255))
     palette = clear.convert("P")
-    palette.info["transparency"] = palette.getpixel((0, 0))
     grey = Image.new("LA", (1, 1), (0, 0))
     assert [open_rgb(encoded(clear)).getpixel((x, 0)) for x in (0, 1)] == [WHITE, RED]
     assert open_rgb(encoded(palette, transparency=palette.getpixel((0, 0)))).getpixel((0, 0)) == WHITE

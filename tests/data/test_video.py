@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,13 +16,11 @@ from evalsuite.errors import ExampleError, MissingDependency
 from evalsuite.types import Visual
 from evalsuite.video import ClipVisual, VideoBytes, VideoFile, sample_indices
 
-av = pytest.importorskip("av", reason="video files are an optional extra", exc_type=ImportError)
-
 LEVELS = tuple(range(0, 250, 10))  # grey level of each frame
 
 
 def write_clip(path: Path, levels: Sequence[int] = LEVELS, width: int = 64, height: int = 32) -> Path:
-    """An H.264 clip of plain grey frames, the top left quarter white."""
+    """An MPEG-4 clip of plain grey frames, the top left quarter white."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

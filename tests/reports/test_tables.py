@@ -90,6 +90,9 @@ class TestRunTable:
         assert "difference" not in cells(table)
         assert cells(table)["published"] == "141.3 ± 0.5"
 
+    def test_replayed_answers_are_compared_whatever_the_default_model(self, make_row: MakeRow) -> None:
+        assert cells(run_table([make_row(backend="replay", model="tiny")]))["difference"] == "+0.6"
+
     def test_the_caption_names_the_runs_that_are_not_comparable(self, make_row: MakeRow) -> None:
         table = run_table([make_row(run="real"), make_row(run="toy", data="synthetic")])
         assert "Values of toy are not comparable" in table.caption

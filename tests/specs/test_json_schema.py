@@ -25,7 +25,7 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 def violations(schema: dict[str, Any], data: Any, place: str = "") -> Iterator[str]:
     """Places where ``data`` breaks a JSON Schema: the keywords that ours uses, and a failure for any other."""
-    for keyword, rule in schema.items():
+    for keyword, rule in sorted(schema.items(), key=lambda item: item[0] != "type"):
         match keyword:
             case "$ref":
                 yield from violations(SCHEMA["$defs"][rule.removeprefix("#/$defs/")], data, place)

@@ -38,7 +38,7 @@ def beam_search(decoder: Decoder, beam: int, budget: int, end: int, *, log_proba
     examples = [_Example() for _ in range(len(logits))]
     searching = examples
     for step in range(budget):
-        ends, tokens, scores = _candidates(logits, beam, end)
+        ends, tokens, scores = _candidates(decoder.log_softmax(logits), beam, end)
         row = 0
         parents: list[int] = []
         chosen: list[int] = []
@@ -58,9 +58,8 @@ def beam_search(decoder: Decoder, beam: int, budget: int, end: int, *, log_proba
     return [Answer(e.best[0], e.best[1] if log_probabilities else None) for e in examples]
 
 
-def _candidates(logits: Tensor, beam: int, end: int) -> tuple[list[float], list[list[int]], list[list[float]]]:
+def _candidates(values: Tensor, beam: int, end: int) -> tuple[list[float], list[list[int]], list[list[float]]]:
     """Per row: log-probability of the end, and the best beam + 1 tokens with theirs."""
-    values = logits.log_softmax(dim=-1)
     scores, tokens = values.topk(min(beam + 1, values.shape[1]), dim=-1)
     return values[:, end].tolist(), tokens.tolist(), scores.tolist()
 

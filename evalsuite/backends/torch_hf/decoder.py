@@ -23,7 +23,10 @@ FRAMES_TOKENS = {"cpu": 8192, "cuda": 65536}  # image tokens per pass of the vis
 
 
 class Decoder(Protocol):
-    """What a decoding rule needs of a model. Logits are float32, (rows, vocabulary)."""
+    """What a decoding rule needs of a model.
+
+    Logits are float32, (rows, vocabulary), in the order of the probabilities; only ``log_softmax`` gives their values.
+    """
 
     def start(self) -> Tensor:
         """Logits of the first new token of every row."""
@@ -35,6 +38,10 @@ class Decoder(Protocol):
 
     def keep(self, rows: Tensor) -> None:
         """From now on row i continues what was row ``rows[i]``; rows may be dropped, reordered and repeated."""
+        ...
+
+    def log_softmax(self, logits: Tensor) -> Tensor:
+        """Log-probabilities, of the same shape."""
         ...
 
 
@@ -89,6 +96,12 @@ class PrefixDecoder:
         self._cache.select(rows)
         self._mask, self._positions = self._mask[rows], self._positions[rows]
 
+    def log_softmax(self, logits: Tensor) -> Tensor:
+        """With Gemma 2's soft cap, which squeezes the logits and keeps their order."""
+        if self._cap is not None:
+            logits = torch.tanh(logits / self._cap) * self._cap
+        return logits.log_softmax(dim=-1)
+
     def _forward(self, embeddings: Tensor, positions: Tensor) -> Tensor:
         mask = self._mask[..., : self._length]
         if self._expand_mask:
@@ -101,8 +114,6 @@ class PrefixDecoder:
             use_cache=True,
         ).last_hidden_state[:, -1]
         logits: Tensor = self._model.lm_head(hidden).float()
-        if self._cap is not None:
-            logits.div_(self._cap).tanh_().mul_(self._cap)
         return logits
 
     def _prefix_mask(self, padding: Tensor) -> Tensor:

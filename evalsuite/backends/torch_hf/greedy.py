@@ -34,7 +34,8 @@ def greedy(
     written: list[_Step] = []
     for step in range(budget):
         tokens = logits.argmax(dim=-1)
-        written.append(_Step(rows, tokens, _log_probability(logits, tokens) if log_probabilities else None))
+        scores = _chosen(decoder.log_softmax(logits), tokens) if log_probabilities else None
+        written.append(_Step(rows, tokens, scores))
         if step == budget - 1:
             break
         running &= tokens != end
@@ -59,8 +60,8 @@ class _Step:
     scores: Tensor | None
 
 
-def _log_probability(logits: Tensor, tokens: Tensor) -> Tensor:
-    return logits.log_softmax(dim=-1).gather(1, tokens[:, None]).squeeze(1)
+def _chosen(values: Tensor, tokens: Tensor) -> Tensor:
+    return values.gather(1, tokens[:, None]).squeeze(1)
 
 
 def _answers(written: list[_Step], end: int) -> list[Answer]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from evalsuite.data.synthetic.charts import Chart
 from evalsuite.data.synthetic.clips import Clip
 from evalsuite.data.synthetic.documents import Document
+from evalsuite.data.synthetic.drawing import Colour, canvas, contrast, font
+from evalsuite.data.synthetic.render_pages import render_chart, render_document, render_table
 from evalsuite.data.synthetic.tables import Table
 from evalsuite.data.synthetic.world import BACKGROUNDS, COLOURS, SIGN, Scene, SceneObject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont
 
 Drawable: TypeAlias = Scene | Chart | Document | Table
-Colour: TypeAlias = tuple[int, int, int]
-INK: Colour = (25, 25, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +62,13 @@ class RenderedClip:
 
 def render(content: Drawable) -> Image:
     """Draw at the size that the content states."""
-    from evalsuite.data.synthetic import render_pages
-
     if isinstance(content, Scene):
         return render_scene(content, max(content.width, content.height))
     if isinstance(content, Chart):
-        return render_pages.render_chart(content)
+        return render_chart(content)
     if isinstance(content, Document):
-        return render_pages.render_document(content)
-    return render_pages.render_table(content)
-
-
-def canvas(width: int, height: int, colour: Colour) -> tuple[Image, ImageDraw]:
-    from PIL import Image as images
-    from PIL import ImageDraw as drawing
-
-    picture = images.new("RGB", (width, height), colour)
-    return picture, drawing.Draw(picture)
-
-
-@lru_cache(maxsize=64)
-def font(size: float) -> FreeTypeFont:
-    """The font that Pillow brings along (ASCII and a few signs), so that text looks the same everywhere."""
-    from PIL import ImageFont
-
-    found = ImageFont.load_default(max(size, 1.0))
-    assert isinstance(found, ImageFont.FreeTypeFont)
-    return found
+        return render_document(content)
+    return render_table(content)
 
 
 def render_scene(scene: Scene, size: int = 1024) -> Image:
@@ -141,12 +119,6 @@ def _draw_centred(
     if wide > room:
         letters = font(size * room / wide)
     draw.text(centre, text, font=letters, fill=colour, anchor="mm")
-
-
-def contrast(colour: Colour) -> Colour:
-    """Black or white, whichever can be read on ``colour``."""
-    red, green, blue = colour
-    return (15, 15, 15) if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (250, 250, 250)
 
 
 def _darker(colour: Colour) -> Colour:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.data.synthetic.charts import Chart, number
 from evalsuite.data.synthetic.documents import Document, Field
-from evalsuite.data.synthetic.render import INK, canvas, contrast, font
+from evalsuite.data.synthetic.drawing import INK, canvas, contrast, font
 from evalsuite.data.synthetic.tables import Cell, Table
 from evalsuite.data.synthetic.world import COLOURS
 

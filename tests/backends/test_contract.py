@@ -1,0 +1,124 @@
+"""What every backend promises. To put a backend under the contract, add it to ``BACKENDS``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from evalsuite.errors import ExampleError
+from evalsuite.types import Request
+
+Make = Callable[[pytest.FixtureRequest], Any]
+
+
+def echo(fixtures: pytest.FixtureRequest) -> Any:
+    from evalsuite.backends.echo import EchoBackend
+
+    return EchoBackend(lambda request: f"{request.prompt} {len(request.visuals)}", decode_images=True)
+
+
+def torch_tiny(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("torch_backend")("tiny")
+
+
+def torch_tiny_paligemma(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("torch_backend")("tiny-paligemma")
+
+
+BACKENDS: Mapping[str, Make] = {"echo": echo, "torch": torch_tiny, "torch-paligemma": torch_tiny_paligemma}
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> Any:
+    return BACKENDS[request.param](request)
+
+
+class Broken:
+    """An image whose file cannot be read."""
+
+    seed = 0
+    frame_count = 1
+
+    def frames(self) -> list[Any]:
+        raise ExampleError("images/7.jpg: truncated")
+
+
+def test_there_is_one_generation_per_request_in_order(
+    backend: Any, mixed_requests: Callable[..., list[Request]], answers: Callable[..., list[Any]]
+) -> None:
+    requests = mixed_requests()
+    assert [answer.key for answer in answers(backend, requests, 9)] == [request.key for request in requests]
+
+
+def test_the_batch_never_changes_a_greedy_answer(
+    backend: Any, mixed_requests: Callable[..., list[Request]], answers: Callable[..., list[Any]]
+) -> None:
+    requests = mixed_requests(max_new_tokens=20)
+    alone = [answer.text for answer in answers(backend, requests, 1)]
+    assert [answer.text for answer in answers(backend, requests, 4)] == alone
+    assert [answer.text for answer in answers(backend, requests[::-1], 9)] == alone[::-1]
+
+
+def test_the_same_request_gets_the_same_answer_twice(
+    backend: Any, make_request: Callable[..., Request], answers: Callable[..., list[Any]]
+) -> None:
+    first, second = (answers(backend, [make_request()], 1)[0] for _ in range(2))
+    assert replace(first, seconds=None) == replace(second, seconds=None)
+
+
+def test_an_empty_batch_is_answered_by_nothing(backend: Any) -> None:
+    assert backend.generate([]) == []
+
+
+def test_limits_allow_at_least_one_example(backend: Any) -> None:
+    assert backend.limits.max_examples >= 1
+    assert backend.limits.max_cost is None or backend.limits.max_cost >= 1
+
+
+def test_the_description_is_plain_and_stable(backend: Any) -> None:
+    facts = backend.describe()
+    assert facts["backend"] in ("echo", "torch")
+    assert json.loads(json.dumps(facts)) == facts == backend.describe()
+
+
+def test_a_broken_image_is_the_examples_error(backend: Any, make_request: Callable[..., Request]) -> None:
+    with pytest.raises(ExampleError, match=r"images/7\.jpg"):
+        backend.prepare(make_request("what?", (Broken(),)))
+
+
+def test_a_prepared_request_has_a_cost_that_grows_with_its_parts(
+    backend: Any, make_request: Callable[..., Request]
+) -> None:
+    small = backend.prepare(make_request("dog", (1,), max_new_tokens=4))
+    assert small.cost > 0
+    for prompt, visuals, budget in (("dog and cat", (1,), 4), ("dog", (1, 2), 4), ("dog", (1,), 5)):
+        assert backend.prepare(make_request(prompt, visuals, max_new_tokens=budget)).cost > small.cost
+
+
+def test_requests_with_other_decoding_are_kept_apart(backend: Any, make_request: Callable[..., Request]) -> None:
+    groups = {
+        backend.prepare(make_request(**settings)).group
+        for settings in ({"max_new_tokens": 4}, {"max_new_tokens": 8}, {"max_new_tokens": 4, "beam_size": 2})
+    }
+    assert len(groups) == 3
+
+
+def test_prepare_works_from_many_threads(backend: Any, mixed_requests: Callable[..., list[Request]]) -> None:
+    requests = mixed_requests() * 4
+    with ThreadPoolExecutor(8) as pool:
+        together = [item.cost for item in pool.map(backend.prepare, requests)]
+    assert together == [backend.prepare(request).cost for request in requests]
+
+
+def test_log_probabilities_come_one_per_token_where_given(
+    backend: Any, make_request: Callable[..., Request], answers: Callable[..., list[Any]]
+) -> None:
+    answer = answers(backend, [make_request(log_probabilities=True)], 1)[0]
+    if answer.log_probabilities is not None:
+        assert len(answer.log_probabilities) == len(answer.token_ids)
+        assert all(value <= 0 for value in answer.log_probabilities)
