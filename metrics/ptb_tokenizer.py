@@ -1,66 +1,169 @@
-"""draft"""
-from __future__ import annotations
-import re
-from functools import cache, lru_cache
-from collections.abc import Sequence
-from evalsuite.metrics.ptb_rules import APOSTROPHE, characters, rules
+"""Caption tokens as the official caption scores use them, without Java.
 
-_BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
-_NORMAL = {"\x80": "$", "¤": "$", "₠": "$", "€": "$", "£": "#", "¢": "cents", "¼": "1/4", "½": "1/2", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
-_ENT={"&amp;":"&","&lt;":"<","&gt;":">"}
+Equal to the ``PTBTokenizer`` of coco-caption / pycocoevalcap 1.2 (Stanford CoreNLP 3.4.1, ``-preserveLines -lowerCase``,
+then removal of single punctuation tokens). The official wrapper joins all captions of a call by line feeds and runs one
+process; what that does to results is reproduced:
+
+- the look-ahead of some rules crosses the line end (``vitamin C.`` before ``The dog`` is ``vitamin c``, elsewhere
+  ``vitamin c.``), and the last caption of a call has nothing behind it (``we'll`` is ``we ll`` there);
+- \\r, \\v, \\f, U+2028 and U+2029 inside a caption end a line for the tokenizer but not for the wrapper, which shifts all later
+  captions of the call by one and loses the last.
+
+Known to differ: soft hyphens (U+00AD) next to punctuation, and rare strings that glue web addresses, abbreviations and
+apostrophes together without spaces. A lone surrogate, where the official wrapper fails, is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from evalsuite.metrics.ptb_rules import (
+    ANY,
+    BEFORE_NUMBERS,
+    BRACKETS,
+    CAPITALISED_ENDINGS,
+    DIGITS,
+    ENDINGS,
+    LETTERS_AND_MARKS,
+    LOWER_TAIL_ENDINGS,
+    LOWER_TAIL_TITLES,
+    NORMALISED,
+    SPLIT_WORDS,
+    TITLES,
+    Rule,
+    characters,
+    rules,
+)
+
+__all__ = ["tokenize", "tokenize_corpus"]
+
+_LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\u2028\u2029]")
+_LOOK_AHEAD = 64  # characters behind a line that can matter to it
+_MEMO_SIZE = 500_000
+_SINGLE_PUNCTUATION = frozenset(".,:;!?'`\"-")
+_PERIOD_WORDS = frozenset(
+    word.lower()
+    for group in (TITLES, ENDINGS, CAPITALISED_ENDINGS, LOWER_TAIL_TITLES, LOWER_TAIL_ENDINGS, BEFORE_NUMBERS)
+    for word in group
+)
+_SPLIT = {pair.replace(" ", ""): pair for pair in SPLIT_WORDS}
+_ASCII_WORD = re.compile(r"([A-Za-z]+)([.,;:!?]?)")
+_WEB_SUFFIX = re.compile(r"\.(?:com|net|org|edu)", re.IGNORECASE)
+_DEPENDS_ON_PLACE = re.compile(
+    rf"[\d<\s]|(?:^|[^A-Za-z])[A-Za-z]\.$|^\.+$|(?i:(?:{'|'.join(BEFORE_NUMBERS)})\.)$",
+)
+
+
+def tokenize(text: str, following: str | None = None) -> str:
+    """The tokens of one caption, lower-case and without single punctuation marks, joined by one space.
+
+    following: the next caption of the call, whose start can matter; None: this is the last caption of the call.
+    """
+    text = _LINE_END.sub(" ", text)
+    if following is None:
+        return _scan(text, len(text))
+    known = _without_context(text)
+    return known if known is not None else _scan(f"{text}\n{following}", len(text))
+
+
+def tokenize_corpus(captions: Sequence[str]) -> list[str]:
+    """What one call of the official tokenizer gives for these captions, in their order."""
+    lines = [caption.replace("\n", " ") for caption in captions]
+    if any(len(_LINE_END.split(line, maxsplit=1)) > 1 for line in lines):
+        lines = _LINE_END.split("\n".join(lines))
+    tokens = []
+    for number in range(len(captions)):
+        known = _without_context(lines[number]) if number + 1 < len(lines) else None
+        tokens.append(known if known is not None else _in_context(lines, number))
+    return tokens
+
+
+def _in_context(lines: list[str], number: int) -> str:
+    behind, length = [lines[number]], 0
+    for line in lines[number + 1 :]:
+        if length > _LOOK_AHEAD:
+            break
+        behind.append(line)
+        length += len(line)
+    return _scan("\n".join(behind), len(lines[number]))
+
+
+class _Memo(dict[str, "str | None"]):
+    """Tokens of what stands between two spaces; None where they depend on the neighbours."""
+
+    def __missing__(self, chunk: str) -> str | None:
+        if len(self) > _MEMO_SIZE:
+            self.clear()
+        self[chunk] = tokens = _tokens_anywhere(chunk)
+        return tokens
+
+
+_MEMO = _Memo({"": ""})
+
+
+def _without_context(line: str) -> str | None:
+    """The tokens of a line all of whose chunks have the same tokens in every place, else None."""
+    tokens = [_MEMO[chunk] for chunk in line.split(" ")]
+    if None in tokens:
+        return None
+    return " ".join(filter(None, tokens))
+
+
+def _tokens_anywhere(chunk: str) -> str | None:
+    simple = _ASCII_WORD.fullmatch(chunk)
+    if simple:
+        word, mark = simple[1].lower(), simple[2]
+        if mark != "." or (len(word) > 1 and word not in _PERIOD_WORDS):
+            return _SPLIT.get(word, word)
+    if _DEPENDS_ON_PLACE.search(chunk):
+        return None
+    return _scan(chunk + " z", len(chunk))
+
 
 @cache
-def _dispatch():
-    c=characters()
-    L=re.compile(f"[{c.letters}{c.marks}]"); D=re.compile(f"[{c.digits}]"); S=re.compile(f"[{c.symbols}]")
-    table={}
-    def rules_for(ch):
-        k = "L" if L.match(ch) else "D" if D.match(ch) else ch
-        return [r.pattern for r in rules() if not r.starts or k in r.starts]
-    return rules_for, S
+def _rules_for(character: str, web: bool) -> tuple[Rule, ...]:
+    """The rules that can match at a character; ``web``: also those that can match at any."""
+    c = characters()
+    if re.match(f"[{c.letters}{c.marks}]", character):
+        kind = LETTERS_AND_MARKS
+    else:
+        kind = DIGITS if re.match(f"[{c.digits}]", character) else character
+    return tuple(rule for rule in rules() if (web if rule.starts == ANY else kind in rule.starts))
 
-_T={}
-def scan(text,end):
-    rf,S=_dispatch()
-    out=[]; pos=0
-    while pos<end:
-        ch=text[pos]
-        rs=_T.get(ch)
-        if rs is None: rs=_T[ch]=rf(ch)
-        best=0
-        for p in rs:
-            m=p.match(text,pos)
-            if m and m.end()>best: best=m.end(); te=m.end(1)
-        if not best:
-            if ch in _BRACKETS: out.append(_BRACKETS[ch])
-            elif ch in _NORMAL: out.append(_NORMAL[ch])
-            elif '!'<=ch<='~':
-                if ch not in ".,:;!?'`-\"": out.append(ch)
-            elif S.match(ch): out.append(ch.lower())
-            pos+=1; continue
-        tok=text[pos:te]; pos=te
-        t=norm(tok)
-        if t is not None: out.append(t)
-    return out
-AMP=re.compile(r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+")
-QM=dict(zip("'`‘’‚‛“”„‟«»‹›\x91\x92\x93\x94",["'","`","`","'","‚","`","``","''","„","‟","``","''","`","'","`","'","``","''"]))
-CL=re.compile(rf"{APOSTROPHE}(?i:s|m|d|re|ve|ll)|[nN](?:{APOSTROPHE}|[‘\x91`\u201b])[tT]")
-def norm(t):
-    if t[0]=='-' and set(t)=={'-'}: return t if len(t)>4 else None
-    if len(t)<3 and all(c in QM for c in t):
-        t="".join(QM[c] for c in t); return None if t in("'","''","`","``") else t
-    if t in (".","!","?") or t[0]=='.' and set(t)<=set('. \xa0'): return None
-    if t[0]=='&' and t[-1]==';':
-        l=t.lower()
-        if l in _ENT: return _ENT[l]
-        if l in ('&quot;','&nbsp;','&apos;','&mdash;','&ndash;'): return None if l!='&quot;' or True else t
-    if CL.fullmatch(t):
-        t=re.sub(APOSTROPHE,"'",t); t=re.sub("[‘\x91\u201b]","`",t)
-    if '@' not in t and t[0]!='#' and '//' not in t: t=t.replace('\xad','')
-    t=t.replace('&amp;','&').replace(' ','\xa0')
-    for a in '()': t=t.replace(a,_BRACKETS[a])
-    return t.lower() or None
-def tokenize(text,following=None):
-    text=text.replace('\n',' ')
-    full=text if following is None else text+'\n'+following
-    return ' '.join(scan(full,len(text))).rstrip()
+
+@cache
+def _alone(character: str) -> str:
+    """The token of a character that no rule begins with; "" if it is dropped."""
+    if character in BRACKETS or character in NORMALISED:
+        return BRACKETS.get(character) or NORMALISED[character]
+    if "!" <= character <= "~":
+        return "" if character in _SINGLE_PUNCTUATION else character.lower()
+    return character.lower() if re.match(f"[{characters().symbols}]", character) else ""
+
+
+def _scan(text: str, end: int) -> str:
+    """The tokens that begin before ``end``."""
+    web = _WEB_SUFFIX.search(text) is not None
+    tokens = []
+    stripped, position = True, 0
+    while position < end:
+        start = position
+        longest, stop, render = 0, 0, None
+        for rule in _rules_for(text[position], web):
+            match = rule.pattern.match(text, position)
+            if match and match.end() > longest:
+                longest, stop, render = match.end(), match.end(1), rule.render
+        if render is None:
+            token = _alone(text[position])
+            position += 1
+        else:
+            token = render(text[position:stop])
+            position = stop
+        if token:
+            tokens.append(token)
+        if not text[start].isspace():
+            stripped = bool(token)
+    line = " ".join(tokens)
+    return line.rstrip() if stripped else line  # the official wrapper strips the line before it drops marks
