@@ -147,7 +147,7 @@ def _thing() -> str:
 
 # ASCII with inner periods and commas before the first hyphen; an acronym may stand between hyphens (x.y-U.S.-based).
 _ACRONYM = r"[A-Za-z](?:\.[A-Za-z])+\."
-_DOTTED = rf"(?:{_ACRONYM}|[A-Za-z0-9][A-Za-z0-9.,\xad]*)(?:-(?:{_ACRONYM}|[A-Za-z0-9][A-Za-z0-9\xad]*))+"
+_DOTTED = rf"(?:{_ACRONYM}|[A-Za-z0-9][A-Za-z0-9.,\xad]*)(?:-(?:{_ACRONYM}|[A-Za-z0-9\xad]+))+"
 _CAPITALS = r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+"
 
 
@@ -213,6 +213,7 @@ def _numbers() -> _Rules:
     yield "D", rf"((?:{digit}{{1,4}}{gap})?{digit}{{1,4}}(?:\\?/|\u2044){digit}{{1,4}})", plain
     yield "D", r"([0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4})", word
     yield "D(+", rf"({area}[0-9]{{3,4}}{gap}?[0-9]{{3,5}})", plain
+    yield "²³¹⁰⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "([²³¹⁰⁴-⁹]+|[₀-₉]+)", word
     yield "+", r"(\+\+?(?:[0-9]{2,4}\.)?[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5})", word
 
 

@@ -25,7 +25,7 @@ INTERRUPTED = 130
               help="Checkpoint folder, hub id, 'tiny', or a template with {transfer}, {task} and --set names. "
                    "[default: tiny]")
 @click.option("--data", default="synthetic", show_default=True, help="Where examples come from: synthetic, hub, files.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with one subfolder per task, for --data files.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with one subfolder per task: data for --data files, media that hub records only name.")
 @click.option("--limit", metavar="N|P%", help="At most N examples, or P percent, of each split of each task by itself.")
 @click.option("--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the backend, such as threads=2.")

@@ -40,11 +40,10 @@ class HuggingFaceHub:
     def resolve(self, name: str, revision: str | None) -> str:
         if _offline():
             return Path(self._snapshot(name, revision)).name
-        if revision is not None:
-            return revision
         from huggingface_hub import HfApi
 
-        return str(HfApi().dataset_info(name, timeout=30).sha)
+        # Asked for pinned commits too: it fails in a second where load_dataset retries for half a minute.
+        return str(HfApi().dataset_info(name, revision=revision, timeout=30).sha)
 
     def load(self, name: str, config: str | None, split: str, revision: str) -> Any:
         import datasets

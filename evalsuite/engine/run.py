@@ -16,7 +16,7 @@ from evalsuite.engine.observer import Observer, Silent
 from evalsuite.engine.plan import Plan, TaskPlan, backend_options
 from evalsuite.errors import EvalsuiteError, StoreError
 from evalsuite.runfolder import STORE, locked
-from evalsuite.specs.digest import inference_digest
+from evalsuite.specs.digest import inference_digest, spec_digest
 from evalsuite.store import PredictionStore
 
 LOG = "failures.log"
@@ -116,6 +116,7 @@ def _task_entries(plan: Plan) -> dict[str, dict[str, Any]]:
     return {
         task.spec.id: {
             "version": task.spec.version,
+            "spec_digest": spec_digest(task.spec),
             "inference_digest": inference_digest(task.spec),
             "model": task.model,
             "data": dict(task.fingerprint),

@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evalsuite.specs.digest import spec_digest
     from evalsuite.specs.editor_schema import json_schema
-    from evalsuite.specs.loader import load_spec, spec_digest, validate_file
+    from evalsuite.specs.loader import load_spec, validate_file
     from evalsuite.specs.registry import TaskRegistry
     from evalsuite.specs.schema import TaskSpec
 
@@ -21,7 +22,7 @@ _HOMES = {
     "TaskSpec": "schema",
     "json_schema": "editor_schema",
     "load_spec": "loader",
-    "spec_digest": "loader",
+    "spec_digest": "digest",
     "validate_file": "loader",
 }
 

@@ -1,16 +1,26 @@
-"""Digests of specs: what a number or a prediction depends on."""
+"""Digests of specs: what a prediction or a number depends on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from evalsuite.specs.schema import TaskSpec
 
 _INFERENCE_PARTS = {"data", "fields", "prompt", "image", "decoding", "splits"}
 
 
+def spec_digest(spec: TaskSpec) -> str:
+    """sha256 (hex) of the spec's values as canonical JSON: comments, order and layout of the file do not count."""
+    return _digest(spec.model_dump(mode="json"))
+
+
 def inference_digest(spec: TaskSpec) -> str:
-    """Digest of the part that predictions depend on; metrics and texts may change without it."""
-    part = spec.model_dump(mode="json", include=_INFERENCE_PARTS)
-    return hashlib.sha256(json.dumps(part, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """The same over the part that predictions depend on; metrics and texts may change without it."""
+    return _digest(spec.model_dump(mode="json", include=_INFERENCE_PARTS))
+
+
+def _digest(values: Any) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

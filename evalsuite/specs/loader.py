@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 
 from pydantic import ValidationError
@@ -45,12 +43,6 @@ def validate_file(path: str | os.PathLike[str]) -> list[str]:
     except SpecError as error:
         return error.problems
     return []
-
-
-def spec_digest(spec: TaskSpec) -> str:
-    """sha256 (hex) of the spec's values as canonical JSON: comments, order and layout of the file do not count."""
-    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _lines(document: Document, problems: list[tuple[tuple[str | int, ...], str]]) -> list[str]:

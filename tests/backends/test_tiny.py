@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,13 +138,12 @@ def test_the_newline_is_a_token_of_its_own() -> None:
 
 @pytest.mark.parametrize("family", ["paligemma", "paligemma2"])
 def test_transformers_loads_it_like_any_checkpoint(family: str) -> None:
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
+    transformers: Any = importlib.import_module("transformers")
     folder = tiny_checkpoint(family)
-    model, report = AutoModelForImageTextToText.from_pretrained(
+    model, report = transformers.AutoModelForImageTextToText.from_pretrained(
         folder, use_safetensors=True, output_loading_info=True
     )
-    processor = AutoProcessor.from_pretrained(folder)
+    processor = transformers.AutoProcessor.from_pretrained(folder)
     assert not report["missing_keys"] and not report["unexpected_keys"]
     assert type(processor).__name__ == "PaliGemmaProcessor"
     assert processor.image_seq_length == 16
@@ -152,7 +153,12 @@ def test_transformers_loads_it_like_any_checkpoint(family: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "word"),
-    [({"family": "paligema"}, "paligemma"), ({"resolution": 60}, "60"), ({"resolution": 896}, "448"), ({"seed": -1}, "-1")],
+    [
+        ({"family": "paligema"}, "paligemma"),
+        ({"resolution": 60}, "60"),
+        ({"resolution": 896}, "448"),
+        ({"seed": -1}, "-1"),
+    ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, object], word: str) -> None:
     with pytest.raises(UsageError, match=word):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from evalsuite.data.expressions import Columns
-from evalsuite.data.hub import HubSource, HuggingFaceHub
+from evalsuite.data.hub import ANY_COLUMN, HubSource, HuggingFaceHub
 from evalsuite.errors import DataError
 from evalsuite.images import ImageBytes
 from evalsuite.specs.schema import HubSource as HubSpec
@@ -86,7 +86,7 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def source(hub: Any, columns: Columns = Columns(None, frozenset()), gating: str | None = None, **spec: Any) -> HubSource:
+def source(hub: Any, columns: Columns = ANY_COLUMN, gating: str | None = None, **spec: Any) -> HubSource:
     return HubSource(HubSpec.model_validate({"id": "owner/name", **spec}), columns, gating, hub)
 
 
@@ -164,13 +164,13 @@ def test_every_refusal_says_what_to_do(error: Exception, message: str) -> None:
 
 
 def test_an_unreachable_hub_is_one_clear_message_with_the_revision_and_the_ways_out() -> None:
-    data = source(BrokenHub(ConnectionError("no\nroute"), resolves=False), gating="sign at the website", revision=COMMIT)
+    data = source(BrokenHub(ConnectionError("no\nroute"), resolves=False), gating="sign there", revision=COMMIT)
     for act in (lambda: data.fingerprint("test"), lambda: data.count("test"), lambda: next(iter(data.records("test")))):
         with pytest.raises(DataError) as error:
             act()
         message = str(error.value)
         assert f"owner/name (revision {COMMIT})" in message and "no route" in message and "\n" not in message
-        assert "sign at the website" in message and f"--revision {COMMIT}" in message
+        assert "sign there" in message and f"--revision {COMMIT}" in message
         assert "--data files" in message and "--data synthetic" in message
 
 
@@ -192,8 +192,8 @@ def test_a_connection_lost_while_reading_says_how_far_it_came(parquet: Path) -> 
         next(records)
 
 
-@pytest.fixture
-def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=["HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"])
+def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """A cache in which one repository was downloaded before, its newest commit being COMMIT; offline mode is on."""
     from huggingface_hub import constants
 
@@ -204,7 +204,10 @@ def downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", request.param == "HF_HUB_OFFLINE")
+    monkeypatch.delenv("HF_DATASETS_OFFLINE", raising=False)
+    if request.param == "HF_DATASETS_OFFLINE":
+        monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     return snapshot
 
 
@@ -219,6 +222,19 @@ def test_offline_mode_never_takes_another_commit(downloaded: Path) -> None:
     other = COMMIT[::-1]
     with pytest.raises(DataError, match=f"revision {other}.*is not downloaded, and offline mode is on"):
         next(source(HuggingFaceHub(), revision=other).records("test"))
+
+
+def test_online_a_pinned_commit_is_looked_up_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    class Api:
+        def dataset_info(self, name: str, revision: str | None, timeout: float) -> Any:
+            raise ConnectionError(f"no route to {name} {revision}")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    with pytest.raises(DataError, match=f"cannot be loaded from the hub .no route to owner/name {COMMIT}"):
+        next(source(HuggingFaceHub(), revision=COMMIT).records("test"))
 
 
 def test_offline_mode_names_a_data_set_that_was_never_downloaded(downloaded: Path) -> None:

@@ -106,7 +106,8 @@ def test_explode_gives_one_example_per_item() -> None:
 def test_parallel_lists_are_joined_by_index() -> None:
     task = spec(explode="questions", id="text(index)", references="at(answers, index)", values={"question": "item"})
     record = {"image": "a.jpg", "questions": ["a", "b"], "answers": ["1", "2"]}
-    assert [example.references for example in Mapper(task, task.fields, Path("m")).map(record, "val", 0)] == [["1"], ["2"]]
+    examples = Mapper(task, task.fields, Path("media")).map(record, "val", 0)
+    assert [example.references for example in examples] == [["1"], ["2"]]
 
 
 def test_an_empty_list_explodes_into_nothing_and_no_list_is_an_error() -> None:
@@ -172,7 +173,8 @@ def test_images_come_as_path_bytes_embedded_object_visual_or_list() -> None:
     data = png()
     assert mapped({**RECORD, "image": data}).visuals == (ImageBytes(data),)
     assert mapped({**RECORD, "image": {"bytes": data, "path": "x.png"}}).visuals == (ImageBytes(data, "x.png"),)
-    assert mapped({**RECORD, "image": {"bytes": None, "path": "b.jpg"}}).visuals[0] == ImageFile(Path("media/b.jpg").resolve())
+    named = {"bytes": None, "path": "b.jpg"}
+    assert mapped({**RECORD, "image": named}).visuals == (ImageFile(Path("media/b.jpg").resolve()),)
     visual = ImageBytes(data)
     assert mapped({**RECORD, "image": [visual, "a.jpg"]}).visuals[0] is visual
 
@@ -189,7 +191,8 @@ def test_videos_come_as_path_embedded_object_or_clip() -> None:
         def frame(self, index: int) -> Image.Image:
             return Image.new("RGB", (1, 1))
 
-    clip, changes = Clip(), {"images": [], "video": "clip"}
+    clip = Clip()
+    changes: dict[str, Any] = {"images": [], "video": "clip"}
     assert mapped({**RECORD, "clip": clip}, **changes).visuals == (ClipVisual(clip, 4, 2),)
     assert mapped({**RECORD, "clip": "a.mp4"}, **changes).visuals == (VideoFile(Path("media/a.mp4").resolve(), 4, 2),)
     embedded = {"bytes": b"data", "path": "a.mp4"}
@@ -262,7 +265,8 @@ def value(expression: str, **record: Any) -> Any:
     ],
 )
 def test_every_function_does_what_its_line_says(expression: str, expected: object) -> None:
-    record = {"a": 2.0, "a2": "1", "b": ["X, Y", "Z"], "c": "one-two", "d": "['p', 'q']", "e": " wide ", "box": [10, 20, 30, 40]}
+    record = {"a": 2.0, "a2": "1", "b": ["X, Y", "Z"], "c": "one-two", "d": "['p', 'q']", "e": " wide "}
+    record["box"] = [10, 20, 30, 40]
     assert value(expression, **record) == expected
     assert expression.split("(")[0] in FUNCTIONS or expression.startswith("join")
 
@@ -270,7 +274,8 @@ def test_every_function_does_what_its_line_says(expression: str, expected: objec
 def test_the_image_size_is_height_then_width(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(png(30, 20))
     references = "{box: box, size: image_size(image)}"
-    assert mapped({**RECORD, "box": [1]}, tmp_path, references=references).references == [{"box": [1], "size": [20, 30]}]
+    example = mapped({**RECORD, "box": [1]}, tmp_path, references=references)
+    assert example.references == [{"box": [1], "size": [20, 30]}]
     assert "no such file" in refused({**RECORD, "image": "b.jpg", "box": [1]}, tmp_path, references=references).error
 
 

@@ -22,14 +22,16 @@ def triangle_weights(source: int, target: int, antialias: bool) -> Matrix:
         centre = (place + 0.5) * scale
         for pixel in range(source):
             weights[place, pixel] = max(0.0, 1 - abs(pixel + 0.5 - centre) / reach)
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def expected(image: Image.Image, height: int, width: int, antialias: bool) -> Matrix:
     pixels = np.asarray(image, dtype=np.float64)
     rows = triangle_weights(image.height, height, antialias)
     columns = triangle_weights(image.width, width, antialias)
-    return np.einsum("yh,xw,hwc->yxc", rows, columns, pixels)
+    resized: Matrix = np.einsum("yh,xw,hwc->yxc", rows, columns, pixels, optimize=True)
+    return resized
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:

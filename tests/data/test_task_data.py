@@ -85,7 +85,8 @@ def test_positions_run_through_the_split_and_done_ones_are_left_out_unmapped(tmp
     write(tmp_path, records)
     data = opened(tmp_path)
     examples = list(data.examples("val", start=lambda position: position not in (1, 3)))
-    assert [example.position for example in examples] == [0, 2, 4] and not any(isinstance(e, BadExample) for e in examples)
+    assert [example.position for example in examples] == [0, 2, 4]
+    assert all(isinstance(example, Example) for example in examples)
 
 
 def test_reading_ends_at_the_stop(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_reading_ends_at_the_stop(tmp_path: Path) -> None:
 
 
 def test_exploded_positions_are_the_same_whatever_was_skipped(tmp_path: Path) -> None:
-    records = [{"id": place, "image": "0.png", "qa": [{"q": f"{place}{n}"} for n in range(place)]} for place in range(4)]
+    records = [{"image": "0.png", "qa": [{"q": f"{place}{n}"} for n in range(place)]} for place in range(4)]
     write(tmp_path, records)
     fields = {"explode": "qa", "id": "item.q", "references": "item.q", "values": {"question": "item.q"}}
     data = opened(tmp_path, fields=fields)
@@ -154,7 +155,7 @@ def test_only_the_splits_asked_for_are_checked(tmp_path: Path) -> None:
     data = opened(tmp_path, splits=[{"name": "val"}, {"name": "test"}])
     data.check(["val"])
     assert list(data.fingerprint(["val"])["splits"]) == ["val"]
-    with pytest.raises(UnknownName, match="unknown split 'tset'. Did you mean 'test'"):
+    with pytest.raises(UnknownName, match=r"unknown split 'tset'\. Did you mean 'test'\?"):
         data.check(["tset"])
 
 
@@ -217,7 +218,8 @@ def test_images_that_hub_records_only_name_come_from_the_data_folder(
         def load(self, name: str, config: str | None, split: str, revision: str) -> Any:
             import datasets
 
-            return datasets.load_dataset("json", data_files={split: str(tmp_path / "val.jsonl")}, split=split, streaming=True)
+            files = {split: str(tmp_path / "val.jsonl")}
+            return datasets.load_dataset("json", data_files=files, split=split, streaming=True)
 
     monkeypatch.setattr("evalsuite.data.hub.HuggingFaceHub", LocalHub)
     data = open_task_data(spec({"hub": {"id": "owner/name"}}), "hub", data_dir=tmp_path)

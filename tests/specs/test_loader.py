@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import SpecError
-from evalsuite.specs.loader import load_spec, spec_digest, validate_file
+from evalsuite.specs.digest import spec_digest
+from evalsuite.specs.loader import load_spec, validate_file
 
 Write = Callable[..., Path]
 

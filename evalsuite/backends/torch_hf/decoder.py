@@ -70,7 +70,6 @@ class PrefixDecoder:
         self._tokens_per_frame = tokens_per_frame
         self._device, self._dtype = model.device, self._text.embed_tokens.weight.dtype
         self._cap: float | None = getattr(model.config.text_config, "final_logit_softcapping", None)
-        self._expand_mask = model.config.text_config._attn_implementation == "flex_attention"
         self._cache = GrowingCache()
         lengths = [item.frame_count * tokens_per_frame + len(item.token_ids) for item in inputs]
         self._length = max(lengths)
@@ -103,12 +102,9 @@ class PrefixDecoder:
         return logits.log_softmax(dim=-1)
 
     def _forward(self, embeddings: Tensor, positions: Tensor) -> Tensor:
-        mask = self._mask[..., : self._length]
-        if self._expand_mask:
-            mask = mask.expand(-1, -1, embeddings.shape[1], -1)
         hidden = self._text(
             inputs_embeds=embeddings,
-            attention_mask=mask,
+            attention_mask=self._mask[..., : self._length],
             position_ids=positions,
             past_key_values=self._cache,
             use_cache=True,
@@ -150,7 +146,7 @@ class PrefixDecoder:
         return features
 
     def _pixel_values(self) -> Tensor:
-        """All frames, (frames, 3, side, side) in [-1, 1], float32, as evalsuite.preparation.to_unit_range gives them."""
+        """All frames, (frames, 3, side, side), float32 in [-1, 1] as evalsuite.preparation.to_unit_range has them."""
         with_images = [item for item in self._inputs if item.pixels is not None]
         arrays = [item.pixels for item in with_images if item.pixels is not None]
         pixels = torch.from_numpy(np.concatenate(arrays)).to(self._device)

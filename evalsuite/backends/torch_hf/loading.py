@@ -15,7 +15,7 @@ from evalsuite.errors import BackendError, UsageError
 
 Loaded = TypeVar("Loaded")
 
-ATTENTION_NAMES = {"grouped": attention.NAME, "eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
+ATTENTION_NAMES = {"grouped": attention.NAME, "eager": "eager", "sdpa": "sdpa"}
 
 
 @dataclass(frozen=True)

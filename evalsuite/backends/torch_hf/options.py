@@ -11,7 +11,7 @@ from evalsuite.errors import UsageError, did_you_mean
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ATTENTION = ("auto", "grouped", "eager", "sdpa", "flex")
+ATTENTION = ("auto", "grouped", "eager", "sdpa")
 IMAGE_PIPELINES = ("reference", "processor")
 
 

@@ -1,0 +1,80 @@
+"""CIDEr-D, the consensus score of image captions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from evalsuite.metrics.base import Array, Value, ratio
+from evalsuite.metrics.caption_corpus import HIGHEST_ORDER, CaptionCorpus, CaptionMetric, Matches
+from evalsuite.metrics.ngrams import Integers, NgramCounts
+
+LENGTH_SIGMA = 6.0
+
+
+@dataclass(frozen=True)
+class Cider(CaptionMetric):
+    """Similarity of tf-idf weighted n-grams (n = 1 to 4), averaged over references. In [0, 10]; printed times 100.
+
+    Vedantam et al. 2015, https://arxiv.org/abs/1411.5726, in the form CIDEr-D of coco-caption (``pycocoevalcap.cider``):
+    weights of a prediction are clipped to those of the reference, and differing lengths are punished by a Gaussian.
+    Document frequencies count the images of this corpus that have the n-gram in a reference, so a score belongs to its
+    corpus: one image alone scores 0, and a part of a corpus scores otherwise than within the whole.
+
+    A caption of less than four words cannot reach 10. An empty prediction, or an example without references, scores 0.
+    Statistics are (score, 1).
+
+    >>> metric = Cider()
+    >>> metric.score(["a red car", "two dogs run"], [["a red car parked"], ["two dogs run fast", "dogs"]])
+    {'cider': 4.2...}
+    """
+
+    name: ClassVar[str] = "cider"
+    values: ClassVar[tuple[Value, ...]] = (Value("cider", unit="x100", scale=100.0, bounds=(0.0, 10.0)),)
+    source: ClassVar[str] = "https://arxiv.org/abs/1411.5726"
+
+    def corpus_statistics(self, corpus: CaptionCorpus) -> Array:
+        similarity = np.zeros(len(corpus.references))
+        for matches in corpus.matches:
+            similarity += _similarities(matches, corpus)
+        # The length of a sentence is its number of bigrams, not of words.
+        bigrams = np.maximum(corpus.reference_words - 1, 0), np.maximum(corpus.prediction_words - 1, 0)
+        difference = bigrams[1][corpus.image] - bigrams[0]
+        similarity *= np.exp(-(difference**2) / (2 * LENGTH_SIGMA**2)) / HIGHEST_ORDER
+        total = np.bincount(corpus.image, weights=similarity, minlength=len(corpus.predictions))
+        scores = 10 * ratio(total, corpus.references_per_image, empty=0.0)
+        return np.column_stack([scores, np.ones_like(scores)])
+
+    def finalize(self, total: Array) -> dict[str, Array]:
+        return {"cider": ratio(total[..., 0], total[..., 1])}
+
+
+def _similarities(matches: Matches, corpus: CaptionCorpus) -> Array:
+    """Clipped cosine of every reference with the prediction for its image, for one order. Shape (references,)."""
+    references, predictions, meets = matches
+    idf = _inverse_document_frequency(references, corpus.image, len(corpus.predictions))
+    ours = predictions.count * idf[predictions.ngram]
+    theirs = references.count * idf[references.ngram]
+    met = meets >= 0
+    products = np.minimum(ours[meets[met]], theirs[met]) * theirs[met]
+    dot = np.bincount(references.sentence[met], weights=products, minlength=len(corpus.references))
+    reference_norm = _norms(references, theirs, len(corpus.references))
+    prediction_norm = _norms(predictions, ours, len(corpus.predictions))[corpus.image]
+    norms = reference_norm * prediction_norm
+    cosines: Array = dot / np.where(norms == 0, 1.0, norms)
+    return cosines
+
+
+def _inverse_document_frequency(references: NgramCounts, image: Integers, images: int) -> Array:
+    """ln(images / images that have the n-gram in a reference), ln(images) for n-grams of no reference."""
+    in_image = np.unique(references.keys(image)) % references.vocabulary
+    frequency = np.bincount(in_image, minlength=references.vocabulary)
+    idf: Array = np.log(images) - np.log(np.maximum(frequency, 1))
+    return idf
+
+
+def _norms(counts: NgramCounts, weights: Array, sentences: int) -> Array:
+    norms: Array = np.sqrt(np.bincount(counts.sentence, weights=weights**2, minlength=sentences))
+    return norms

@@ -1,0 +1,137 @@
+"""Any other vision-language model, here a tiny LLaVA, through its processor's chat template."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.types import Request
+
+TEMPLATE = (
+    "<bos>{% for message in messages %}user: {% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endfor %} answer:"
+)
+Load = Callable[..., Any]
+
+
+def build_llava(folder: Path, template: str | None = TEMPLATE) -> Path:
+    """Random weights, CLIP vision of 28 px (4 image tokens), Llama text, the tiny tokenizer."""
+    import torch
+
+    hub: Any = importlib.import_module("transformers")
+    tokenizer = hub.AutoTokenizer.from_pretrained(tiny_checkpoint())
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = hub.LlavaConfig(
+        vision_config=hub.CLIPVisionConfig(**sizes, image_size=28, patch_size=14),
+        text_config=hub.LlamaConfig(
+            **sizes, vocab_size=2240, num_key_value_heads=2, pad_token_id=0, bos_token_id=2, eos_token_id=1
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    model = hub.LlavaForConditionalGeneration(config)
+    generator = torch.Generator().manual_seed(0)
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.data.normal_(0, 0.5, generator=generator)
+    model.save_pretrained(folder)
+    hub.LlavaProcessor(
+        image_processor=hub.CLIPImageProcessor(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}),
+        tokenizer=tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        chat_template=template,
+        num_additional_image_tokens=1,
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def llava(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Path:
+    return build_llava(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="module")
+def requests(make_request: Callable[..., Request]) -> Callable[..., list[Request]]:
+    def make(**settings: Any) -> list[Request]:
+        cases = [("how many dogs?", (1,)), ("what is on the table, and what is behind it?", (2,)), ("both?", (3, 4))]
+        return [make_request(prompt, visuals, max_new_tokens=10, **settings) for prompt, visuals in cases]
+
+    return make
+
+
+@pytest.mark.parametrize("settings", [{}, {"beam_size": 3}])
+def test_a_batch_answers_as_one_by_one(
+    settings: dict[str, int], llava: Path, torch_backend: Load, requests: Load, answers: Load
+) -> None:
+    backend = torch_backend(llava)
+    alone = [answer.text for answer in answers(backend, requests(**settings), 1)]
+    assert [answer.text for answer in answers(backend, requests(**settings), 3)] == alone
+    assert len(set(alone)) == 3
+
+
+def test_the_prompt_is_the_rendered_template_with_one_beginning(
+    llava: Path, torch_backend: Load, requests: Load
+) -> None:
+    backend = torch_backend(llava)
+    inputs = backend.model._inputs([backend.prepare(request) for request in requests()])
+    ids = inputs["input_ids"].tolist()
+    assert [row.count(2) for row in ids] == [1, 1, 1]
+    assert ids[2].count(backend.model.model.config.image_token_index) == 2 * 4
+    assert backend.model._tokenizer.decode(ids[1]).endswith("what is on the table, and what is behind it? answer:")
+
+
+def test_padding_is_on_the_left(llava: Path, torch_backend: Load, requests: Load) -> None:
+    backend = torch_backend(llava)
+    mask = backend.model._inputs([backend.prepare(request) for request in requests()])["attention_mask"]
+    assert mask[0, 0] == 0
+    assert mask[:, -1].tolist() == [1, 1, 1]
+
+
+def test_questions_without_image_are_batched_apart(
+    llava: Path, torch_backend: Load, make_request: Callable[..., Request], answers: Load
+) -> None:
+    backend = torch_backend(llava)
+    text = make_request("how many legs has a dog?", ())
+    assert backend.prepare(text).group != backend.prepare(make_request()).group
+    assert answers(backend, [text], 1)[0].error is None
+
+
+def test_log_probabilities_are_of_the_raw_logits(
+    llava: Path, torch_backend: Load, requests: Load, answers: Load
+) -> None:
+    import torch
+
+    backend = torch_backend(llava)
+    request = requests(log_probabilities=True)[0]
+    answer = answers(backend, [request], 1)[0]
+    inputs = dict(backend.model._inputs([backend.prepare(request)]))
+    length = inputs["input_ids"].shape[1]
+    ids = torch.cat([inputs["input_ids"], torch.tensor([answer.token_ids])], dim=1)
+    with torch.inference_mode():
+        logits = backend.model.model(
+            input_ids=ids, attention_mask=torch.ones_like(ids), pixel_values=inputs["pixel_values"]
+        ).logits[0, length - 1 : -1]
+    values = logits.log_softmax(-1)
+    expected = [values[place, token].item() for place, token in enumerate(answer.token_ids)]
+    assert answer.log_probabilities == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_description_says_that_the_processor_makes_the_pixels(llava: Path, torch_backend: Load) -> None:
+    facts = torch_backend(llava).describe()
+    assert (facts["family"], facts["image_pipeline"]) == ("llava", "processor")
+
+
+def test_a_model_without_chat_template_is_refused(tmp_path: Path, torch_backend: Load) -> None:
+    with pytest.raises(BackendError, match="chat template"):
+        torch_backend(build_llava(tmp_path, template=None))
+
+
+def test_grouped_attention_is_for_paligemma(llava: Path, torch_backend: Load) -> None:
+    with pytest.raises(UsageError, match="PaliGemma only"):
+        torch_backend(llava, attention="grouped")
