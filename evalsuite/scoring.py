@@ -196,9 +196,15 @@ def _rows(
             run=manifest["name"],
             data=manifest["run"]["data"],
             backend=manifest["run"]["backend"],
-            model=manifest["tasks"][spec.id]["model"] or "",
+            model=_model(spec, manifest),
         ))
     return rows
+
+
+def _model(spec: TaskSpec, manifest: Mapping[str, Any]) -> str:
+    """The model that answered: as it was asked for, or what the backend's default turned out to be."""
+    asked = manifest["tasks"][spec.id]["model"] or ""
+    return asked or str(manifest["models"].get("", {}).get("model") or "")
 
 
 def _stratum(name: str, value: str) -> dict[str, str]:

@@ -18,8 +18,9 @@ TINY, SMALL = 1e-15, 1e-9
 class Bleu(CaptionMetric):
     """Geometric mean of n-gram precisions over the corpus, punished when it is too short. In [0, 1]; in percent.
 
-    Papineni et al. 2002, https://aclanthology.org/P02-1040, as computed by coco-caption (``pycocoevalcap.bleu``): counts
-    are clipped to the largest count in one reference; the reference nearest in length counts, of two the shorter.
+    Papineni et al. 2002, https://aclanthology.org/P02-1040, as computed by coco-caption (``pycocoevalcap.bleu``):
+    counts are clipped to the largest count in one reference; the reference nearest in length counts, of two the
+    shorter one.
 
     Statistics, shape (10,): clipped counts of orders 1 to 4, n-grams of orders 1 to 4 in the prediction, words of the
     prediction, words of the nearest reference. They add up; a corpus scores otherwise than the mean of its sentences.
@@ -41,16 +42,20 @@ class Bleu(CaptionMetric):
         # Where the prediction is not shorter the exponent is 0; the floor keeps exp(-inf) from warning.
         brevity = np.exp(np.minimum(1 - 1 / np.maximum(length, TINY), 0.0))
         product = np.cumprod((correct + TINY) / (guesses + SMALL), axis=-1)
-        return {f"bleu_{n}": product[..., n - 1] ** (1 / n) * brevity for n in range(1, HIGHEST_ORDER + 1)}
+        values: dict[str, Array] = {}
+        for order in range(1, HIGHEST_ORDER + 1):
+            values[f"bleu_{order}"] = np.asarray(product[..., order - 1] ** (1 / order) * brevity, np.float64)
+        return values
 
 
 def _clipped(matches: Matches, images: int) -> Array:
     """n-grams of each prediction that a reference has, at most as often as it has them. Shape (images,)."""
     references, predictions, meets = matches
-    most = np.zeros(len(predictions.count), dtype=np.int64)
+    most = np.zeros(len(predictions.counts), dtype=np.int64)
     met = meets >= 0
-    np.maximum.at(most, meets[met], references.count[met])
-    return np.bincount(predictions.sentence, weights=np.minimum(most, predictions.count), minlength=images)
+    np.maximum.at(most, meets[met], references.counts[met])
+    clipped = np.minimum(most, predictions.counts)
+    return np.bincount(predictions.sentence, weights=clipped, minlength=images).astype(np.float64)
 
 
 def _nearest_lengths(corpus: CaptionCorpus) -> Array:

@@ -97,9 +97,9 @@ class CaptionCorpus:
 
 def _match(counts: NgramCounts, reference_count: int, image: Integers) -> Matches:
     cut = int(np.searchsorted(counts.sentence, reference_count))
-    references = NgramCounts(counts.sentence[:cut], counts.ngram[:cut], counts.count[:cut], counts.vocabulary)
+    references = NgramCounts(counts.sentence[:cut], counts.ngram[:cut], counts.counts[:cut], counts.vocabulary)
     predictions = NgramCounts(
-        counts.sentence[cut:] - reference_count, counts.ngram[cut:], counts.count[cut:], counts.vocabulary
+        counts.sentence[cut:] - reference_count, counts.ngram[cut:], counts.counts[cut:], counts.vocabulary
     )
     if not len(predictions.ngram):
         return Matches(references, predictions, np.full(cut, -1, dtype=np.int64))

@@ -18,17 +18,18 @@ LENGTH_SIGMA = 6.0
 class Cider(CaptionMetric):
     """Similarity of tf-idf weighted n-grams (n = 1 to 4), averaged over references. In [0, 10]; printed times 100.
 
-    Vedantam et al. 2015, https://arxiv.org/abs/1411.5726, in the form CIDEr-D of coco-caption (``pycocoevalcap.cider``):
-    weights of a prediction are clipped to those of the reference, and differing lengths are punished by a Gaussian.
+    Vedantam et al. 2015, https://arxiv.org/abs/1411.5726, in the form CIDEr-D of coco-caption
+    (``pycocoevalcap.cider``): weights of a prediction are clipped to those of the reference, and differing lengths are
+    punished by a Gaussian.
     Document frequencies count the images of this corpus that have the n-gram in a reference, so a score belongs to its
     corpus: one image alone scores 0, and a part of a corpus scores otherwise than within the whole.
 
     A caption of less than four words cannot reach 10. An empty prediction, or an example without references, scores 0.
     Statistics are (score, 1).
 
-    >>> metric = Cider()
-    >>> metric.score(["a red car", "two dogs run"], [["a red car parked"], ["two dogs run fast", "dogs"]])
-    {'cider': 4.2...}
+    >>> score = Cider().score(["a red car", "two dogs run"], [["a red car parked"], ["two dogs run", "dogs"]])
+    >>> round(100 * score["cider"], 2)
+    516.22
     """
 
     name: ClassVar[str] = "cider"
@@ -39,9 +40,8 @@ class Cider(CaptionMetric):
         similarity = np.zeros(len(corpus.references))
         for matches in corpus.matches:
             similarity += _similarities(matches, corpus)
-        # The length of a sentence is its number of bigrams, not of words.
-        bigrams = np.maximum(corpus.reference_words - 1, 0), np.maximum(corpus.prediction_words - 1, 0)
-        difference = bigrams[1][corpus.image] - bigrams[0]
+        # Officially lengths are numbers of bigrams; that differs for empty sentences only, which score 0 anyway.
+        difference = corpus.prediction_words[corpus.image] - corpus.reference_words
         similarity *= np.exp(-(difference**2) / (2 * LENGTH_SIGMA**2)) / HIGHEST_ORDER
         total = np.bincount(corpus.image, weights=similarity, minlength=len(corpus.predictions))
         scores = 10 * ratio(total, corpus.references_per_image, empty=0.0)
@@ -55,8 +55,8 @@ def _similarities(matches: Matches, corpus: CaptionCorpus) -> Array:
     """Clipped cosine of every reference with the prediction for its image, for one order. Shape (references,)."""
     references, predictions, meets = matches
     idf = _inverse_document_frequency(references, corpus.image, len(corpus.predictions))
-    ours = predictions.count * idf[predictions.ngram]
-    theirs = references.count * idf[references.ngram]
+    ours = predictions.counts * idf[predictions.ngram]
+    theirs = references.counts * idf[references.ngram]
     met = meets >= 0
     products = np.minimum(ours[meets[met]], theirs[met]) * theirs[met]
     dot = np.bincount(references.sentence[met], weights=products, minlength=len(corpus.references))

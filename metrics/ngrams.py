@@ -14,12 +14,12 @@ Integers = NDArray[np.int64]
 class NgramCounts(NamedTuple):
     """How often each n-gram of one order occurs in each sentence; sorted by sentence, then by n-gram.
 
-    sentence, ngram, count: shape (entries,). ``ngram`` numbers the different n-grams from 0 to ``vocabulary`` - 1.
+    sentence, ngram, counts: shape (entries,). ``ngram`` numbers the different n-grams from 0 to ``vocabulary`` - 1.
     """
 
     sentence: Integers
     ngram: Integers
-    count: Integers
+    counts: Integers
     vocabulary: int
 
     def keys(self, group: Integers) -> Integers:

@@ -1,8 +1,8 @@
 """What is one token: the rules of the Penn Treebank tokenizer that caption scores are defined with.
 
-At every place of a line all rules are tried. The longest match wins, between equal ones the earlier rule. What a rule asks
-of the text *behind* its token lies in the match but outside group 1, and counts for the length too. The rules were found
-by giving strings to the program and reading its answers; ``tables/ptb_characters.json`` so for every code point.
+At every place of a line all rules are tried. The longest match wins, between equal ones the earlier rule. What a rule
+asks of the text *behind* its token lies in the match but outside group 1, and counts for the length too. The rules were
+found by giving strings to the program and reading its answers; ``tables/ptb_characters.json`` so for every code point.
 """
 
 from __future__ import annotations
@@ -14,28 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
-# Words that never lose their period, in any capitalisation; a hyphen may follow it (``St.-Tropez``).
-TITLES = """mr mrs ms dr drs prof profs sen sens rep reps atty attys lt col gen messrs gov govs adm rev maj sgt cpl pvt capt
-st ste ave pres lieut hon brig cmdr comdr pfc spc supt supts det mt ft adj adv asst assoc ens insp mlle mme msgr sfc dept
-natl elec invt cie cf vs ph jos wm alex""".split()
-# The same, but the token ends at the period (``Inc.s`` is ``inc.`` and ``s``).
-ENDINGS = """jr sr bros esq blvd rd ct sq bldg univ assn intl sys bancorp bhd plc rt ltd inc corp co cos
-jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri
-ala ariz calif colo conn dak fla ga ind kan kans ky md mich minn mo mont neb nev okla penn tenn va vt wis wisc wyo
-etc al seq est ext tel ph.d ed.d""".split()
-CAPITALISED_ENDINGS = ["Miss", "Ark", "Az", "Del", "Ill", "La", "Mass", "Ore", "Pa", "Tex", "Wash"]
-LOWER_TAIL_TITLES = ["mfg", "mtg"]  # all letters but the first must be lower-case
-LOWER_TAIL_ENDINGS = ["pty", "ptys", "pte", "ptes", "ppty", "pptys", "ppte", "pptes"]
-BEFORE_NUMBERS = ["ca", "fig", "figs", "no", "nos", "pp", "art", "prop", "op"]
-# Behind one letter and a period these start a sentence, so that the period is a full stop (``Vitamin C. The``).
-SENTENCE_STARTS = """A About According Additionally After An As At But Earlier He Her Here However If In It Last Many Mr. Ms.
-Now Once One Other Our She Since So Some Such That The Their Then There These They This We What When While Yet You""".split()
 SPLIT_WORDS = ["can not", "gon na", "got ta", "wan na", "gim me", "lem me"]
-STRAIGHT_WORDS = ["c'mon", "ev'ry", "nat'l", "nor'easter", "s'mores", "e'er"]  # only with the ASCII apostrophe
-APOSTROPHE_WORDS = ["cap'n", "c'est", "ol'", "dunkin'", "somethin'", "d'", "j'", "l'"]
-FILE_TYPES = """bat bmp c class cgi cpp dll doc docx exe gif gz h htm html jar java jpeg jpg mov mp3 pdf php pl png ppt ps py
-sql tar txt wav x xml zip""".split()
-
 SPACE = r"\t \x85\xa0\u2000-\u200a\u3000"  # white space between tokens
 APOSTROPHE = r"(?:['’\x92]|&apos;)"
 LOOSE_APOSTROPHE = r"(?:['’\x92‘\x91`\u201b]|&apos;)"
@@ -77,9 +56,39 @@ class Characters(NamedTuple):
 @cache
 def characters() -> Characters:
     """The classes of the characters that the tokenizer keeps. It drops all others, and everything outside the BMP."""
-    table = json.loads(resources.files(__package__).joinpath("tables/ptb_characters.json").read_text("utf-8"))
+    table = _table("ptb_characters")
     letters, digits, marks, symbols = (_ranges(table[name]) for name in ("letters", "digits", "marks", "symbols"))
     return Characters("A-Za-z" + letters, "0-9" + digits, marks, symbols)
+
+
+class Words(NamedTuple):
+    """Words with rules of their own.
+
+    titles: never lose their period, in any capitalisation; a hyphen may follow it (``St.-Tropez``).
+    endings: the same, but the token ends at the period (``Inc.s`` is ``inc.`` and ``s``).
+    *_lower_tail: all letters but the first must be lower-case; *_capitalised: the first must be a capital.
+    before_numbers: keep their period before a digit only (``no. 5``).
+    sentence_starts: behind one letter and a period they start a sentence, so that the period is a full stop.
+    file_types: ``5.jpg`` is one token.
+    with_apostrophe, with_straight_apostrophe: one token; the latter only with the ASCII apostrophe.
+    """
+
+    titles: list[str]
+    titles_lower_tail: list[str]
+    endings: list[str]
+    endings_capitalised: list[str]
+    endings_lower_tail: list[str]
+    before_numbers: list[str]
+    sentence_starts: list[str]
+    file_types: list[str]
+    with_straight_apostrophe: list[str]
+    with_apostrophe: list[str]
+
+
+@cache
+def special_words() -> Words:
+    """The lists of ``tables/ptb_words.json``."""
+    return Words(**{name: " ".join(lines).split() for name, lines in _table("ptb_words").items()})
 
 
 @cache
@@ -152,13 +161,13 @@ _CAPITALS = r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+"
 
 
 def _words() -> _Rules:
-    letters = characters().letters
+    letters, lists = characters().letters, special_words()
     yield "L&", rf"({_word()}){APOSTROPHE}(?:[sSmMdD]|(?i:re|ve|ll))", word
     yield "L\xad", rf"([A-Za-z\xad]+)[nN]{LOOSE_APOSTROPHE}[tT]", word
     for pair in SPLIT_WORDS:
         first, second = pair.split()
         yield "L", rf"((?i:{first}))(?i:{second})", word
-    known = "|".join([*STRAIGHT_WORDS, *(w.replace("'", APOSTROPHE) for w in APOSTROPHE_WORDS)])
+    known = "|".join([*lists.with_straight_apostrophe, *(w.replace("'", APOSTROPHE) for w in lists.with_apostrophe)])
     yield "L", rf"((?i:{known}))", word
     for stem in (_word(), _thing(), _DOTTED, _CAPITALS):
         yield "LD&\xad", rf"({stem}\.)[,;:、]", word
@@ -178,15 +187,15 @@ def _compounds() -> _Rules:
 
 
 def _abbreviations() -> _Rules:
-    c = characters()
-    starts = "|".join(rf"{w[0]}(?i:{re.escape(w[1:])})" for w in SENTENCE_STARTS)
+    c, lists = characters(), special_words()
+    starts = "|".join(rf"{w[0]}(?i:{re.escape(w[1:])})" for w in lists.sentence_starts)
     stem = rf"[{c.letters}{c.marks}{c.digits}]+"
     yield "L", rf"({_ACRONYM})", word
-    yield "L", rf"((?:{_endings()}|{_any(TITLES)}|{_lower_tail(LOWER_TAIL_TITLES)})\.)", word
+    yield "L", rf"((?:{_endings()}|{_any(lists.titles)}|{_lower_tail(lists.titles_lower_tail)})\.)", word
     yield "L", rf"([A-Za-z])\.[{SPACE}\n]+(?:{starts}|{_tag()})[{SPACE}\n]", word
     yield "L", r"([A-Za-z]\.)", word
-    yield "L", rf"({_any(BEFORE_NUMBERS)}\.)[{SPACE}\n]?[{c.digits}]", word
-    yield "LD", rf"({stem}(?:\.{stem})*\.{_any(FILE_TYPES)})[{SPACE}\n.,!?]", word
+    yield "L", rf"({_any(lists.before_numbers)}\.)[{SPACE}\n]?[{c.digits}]", word
+    yield "LD", rf"({stem}(?:\.{stem})*\.{_any(lists.file_types)})[{SPACE}\n.,!?]", word
 
 
 def _apostrophes() -> _Rules:
@@ -231,7 +240,8 @@ def _addresses() -> _Rules:
     yield "L", rf'((?i:https?)://[^ \t\n"()<>{{|}}]+{last})', plain
     yield "L", rf'((?i:www)\.(?:[^{SPACE}\n"<>|.!?(){{}},]+\.)+[A-Za-z]{{2,4}}{path}?)', plain
     yield ANY, rf"((?:[^ \t\n!\"$'(),-_`{{|}}]+\.)+(?i:com|net|org|edu){path}?)", plain
-    yield "LD<&", r'((?:<|&lt;)?[A-Za-z0-9][^ \t\n\xa0"<>|(){}]*@(?:[^ \t\n\xa0"<>|(){}.]+\.)*[^ \t\n\xa0"<>|(){}.]+(?:>|&gt;)?)', plain
+    label = r'[^ \t\n\xa0"<>|(){}.]+'
+    yield "LD<&", rf'((?:<|&lt;)?[A-Za-z0-9][^ \t\n\xa0"<>|(){{}}]*@(?:{label}\.)*{label}(?:>|&gt;)?)', plain
     yield "@", r"(@[A-Za-z_][A-Za-z_0-9]*)", plain
     yield "#", rf"(#(?:[{c.letters}{c.marks}\xad]|{ACCENTED})+)", plain
 
@@ -252,6 +262,13 @@ def _marks() -> _Rules:
     yield "\xad\t \x85\xa0\u3000", rf"([{SPACE}]+|\xad)", dropped
 
 
+def _table(name: str) -> dict[str, list[str]]:
+    table: dict[str, list[str]] = json.loads(
+        resources.files(__package__).joinpath(f"tables/{name}.json").read_text(encoding="utf-8")
+    )
+    return table
+
+
 def _ranges(lines: list[str]) -> str:
     spans = (span.split("-") for span in " ".join(lines).split())
     return "".join("-".join(rf"\u{end}" for end in span) for span in spans)
@@ -262,8 +279,9 @@ def _any(words: list[str]) -> str:
 
 
 def _endings() -> str:
-    capitalised = "|".join(rf"{w[0]}(?i:{w[1:]})" for w in CAPITALISED_ENDINGS)
-    return f"(?:{_any(ENDINGS)}|{capitalised}|{_lower_tail(LOWER_TAIL_ENDINGS)})"
+    lists = special_words()
+    capitalised = "|".join(rf"{w[0]}(?i:{w[1:]})" for w in lists.endings_capitalised)
+    return f"(?:{_any(lists.endings)}|{capitalised}|{_lower_tail(lists.endings_lower_tail)})"
 
 
 def _lower_tail(words: list[str]) -> str:

@@ -1,16 +1,17 @@
 """Caption tokens as the official caption scores use them, without Java.
 
-Equal to the ``PTBTokenizer`` of coco-caption / pycocoevalcap 1.2 (Stanford CoreNLP 3.4.1, ``-preserveLines -lowerCase``,
-then removal of single punctuation tokens). The official wrapper joins all captions of a call by line feeds and runs one
-process; what that does to results is reproduced:
+Equal to the ``PTBTokenizer`` of coco-caption and pycocoevalcap 1.2 (Stanford CoreNLP 3.4.1 with ``-preserveLines
+-lowerCase``, then single punctuation marks are removed). The official wrapper joins all captions of a call by line
+feeds and runs one process; what that does to results is reproduced:
 
 - the look-ahead of some rules crosses the line end (``vitamin C.`` before ``The dog`` is ``vitamin c``, elsewhere
   ``vitamin c.``), and the last caption of a call has nothing behind it (``we'll`` is ``we ll`` there);
-- \\r, \\v, \\f, U+2028 and U+2029 inside a caption end a line for the tokenizer but not for the wrapper, which shifts all later
-  captions of the call by one and loses the last.
+- \\r, \\v, \\f, U+2028 and U+2029 inside a caption end a line for the tokenizer but not for the wrapper, which shifts
+  all later captions of the call by one and loses the last.
 
-Known to differ: soft hyphens (U+00AD) next to punctuation, and rare strings that glue web addresses, abbreviations and
-apostrophes together without spaces. A lone surrogate, where the official wrapper fails, is dropped.
+Known to differ, each rare: soft hyphens (U+00AD) next to punctuation; strings that glue web addresses, abbreviations
+and apostrophes together without spaces; a capital sigma at the end of a word behind a hyphen; ``n`` before ``n't``. A
+lone surrogate, where the official wrapper fails, is dropped.
 """
 
 from __future__ import annotations
@@ -21,39 +22,29 @@ from functools import cache
 
 from evalsuite.metrics.ptb_rules import (
     ANY,
-    BEFORE_NUMBERS,
     BRACKETS,
-    CAPITALISED_ENDINGS,
     DIGITS,
-    ENDINGS,
     LETTERS_AND_MARKS,
-    LOWER_TAIL_ENDINGS,
-    LOWER_TAIL_TITLES,
     NORMALISED,
     SPLIT_WORDS,
-    TITLES,
     Rule,
     characters,
     rules,
+    special_words,
 )
 
 __all__ = ["tokenize", "tokenize_corpus"]
 
 _LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\u2028\u2029]")
 _LOOK_AHEAD = 64  # characters behind a line that can matter to it
-_MEMO_SIZE = 500_000
+_MEMO_SIZE = 200_000
 _SINGLE_PUNCTUATION = frozenset(".,:;!?'`\"-")
-_PERIOD_WORDS = frozenset(
-    word.lower()
-    for group in (TITLES, ENDINGS, CAPITALISED_ENDINGS, LOWER_TAIL_TITLES, LOWER_TAIL_ENDINGS, BEFORE_NUMBERS)
-    for word in group
-)
 _SPLIT = {pair.replace(" ", ""): pair for pair in SPLIT_WORDS}
 _ASCII_WORD = re.compile(r"([A-Za-z]+)([.,;:!?]?)")
+_LAST_WORD = re.compile(r"[^A-Za-z]")
 _WEB_SUFFIX = re.compile(r"\.(?:com|net|org|edu)", re.IGNORECASE)
-_DEPENDS_ON_PLACE = re.compile(
-    rf"[\d<\s]|(?:^|[^A-Za-z])[A-Za-z]\.$|^\.+$|(?i:(?:{'|'.join(BEFORE_NUMBERS)})\.)$",
-)
+# Digits may belong to a phone number or a fraction, "<" to a tag; a period may be a full stop or not.
+_DEPENDS_ON_PLACE = re.compile(r"[\d<\s]|(?:^|[^A-Za-z])[A-Za-z]\.$|^\.+$")
 
 
 def tokenize(text: str, following: str | None = None) -> str:
@@ -82,7 +73,7 @@ def tokenize_corpus(captions: Sequence[str]) -> list[str]:
 
 def _in_context(lines: list[str], number: int) -> str:
     behind, length = [lines[number]], 0
-    for line in lines[number + 1 :]:
+    for line in lines[number + 1 : number + 1 + _LOOK_AHEAD]:
         if length > _LOOK_AHEAD:
             break
         behind.append(line)
@@ -112,14 +103,26 @@ def _without_context(line: str) -> str | None:
 
 
 def _tokens_anywhere(chunk: str) -> str | None:
+    with_period, before_numbers = _period_words()
     simple = _ASCII_WORD.fullmatch(chunk)
     if simple:
         word, mark = simple[1].lower(), simple[2]
-        if mark != "." or (len(word) > 1 and word not in _PERIOD_WORDS):
+        if mark != "." or (len(word) > 1 and word not in with_period):
             return _SPLIT.get(word, word)
-    if _DEPENDS_ON_PLACE.search(chunk):
+    if _DEPENDS_ON_PLACE.search(chunk) or (
+        chunk.endswith(".") and _LAST_WORD.split(chunk)[-2].lower() in before_numbers
+    ):
         return None
     return _scan(chunk + " z", len(chunk))
+
+
+@cache
+def _period_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Lower-case words that can keep a period behind them, and those that keep it before numbers only."""
+    lists = special_words()
+    endings = [*lists.endings, *lists.endings_capitalised, *lists.endings_lower_tail]
+    numbers = frozenset(lists.before_numbers)
+    return numbers.union(word.lower() for word in [*lists.titles, *lists.titles_lower_tail, *endings]), numbers
 
 
 @cache

@@ -18,9 +18,9 @@ BETA = 1.2
 class RougeL(CaptionMetric):
     """F-measure (beta 1.2) of the longest common subsequence of words, mean over images. In [0, 1]; in percent.
 
-    Lin 2004, https://aclanthology.org/W04-1013, as computed by coco-caption (``pycocoevalcap.rouge``): precision and recall
-    are the best over the references each, not necessarily of the same one. Words are split at single spaces, so that
-    an empty caption is one empty word and matches another. An example without references scores 0.
+    Lin 2004, https://aclanthology.org/W04-1013, as computed by coco-caption (``pycocoevalcap.rouge``): precision and
+    recall are the best over the references each, not necessarily of the same one. Words are split at single spaces, so
+    that an empty caption is one empty word and matches another. An example without references scores 0.
     Statistics are (score, 1).
     """
 

@@ -71,7 +71,8 @@ def read_facts(run: Path) -> RunFacts:
 
 def _summary(manifest: _Facts, asked: _Facts, sessions: Sequence[_Facts]) -> Iterator[Fact]:
     if asked.get("backend") != "replay":  # replayed answers may come from any model
-        yield Fact("Model", str(asked.get("model") or "the backend's default"))
+        default = _mapping(_mapping(manifest.get("models")).get("")).get("model")
+        yield Fact("Model", str(asked.get("model") or default or "the backend's default"))
     yield Fact("Backend", str(asked.get("backend", "")))
     folder = asked.get("data_dir")
     seed = f", seed {asked.get('data_seed', 0)}" if asked.get("data") == "synthetic" else ""

@@ -21,11 +21,14 @@ Load = Callable[..., Any]
 
 
 def build_llava(folder: Path, template: str | None = TEMPLATE) -> Path:
-    """Random weights, CLIP vision of 28 px (4 image tokens), Llama text, the tiny tokenizer."""
+    """Random weights, CLIP vision of 28 px (4 image tokens), Llama text, the tiny tokenizer, which adds BOS here."""
     import torch
+    from tokenizers import processors
 
     hub: Any = importlib.import_module("transformers")
     tokenizer = hub.AutoTokenizer.from_pretrained(tiny_checkpoint())
+    begin = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 2)])
+    tokenizer.backend_tokenizer.post_processor = begin
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = hub.LlavaConfig(
         vision_config=hub.CLIPVisionConfig(**sizes, image_size=28, patch_size=14),
@@ -81,6 +84,7 @@ def test_the_prompt_is_the_rendered_template_with_one_beginning(
     backend = torch_backend(llava)
     inputs = backend.model._inputs([backend.prepare(request) for request in requests()])
     ids = inputs["input_ids"].tolist()
+    assert backend.model._tokenizer("dog")["input_ids"][0] == 2
     assert [row.count(2) for row in ids] == [1, 1, 1]
     assert ids[2].count(backend.model.model.config.image_token_index) == 2 * 4
     assert backend.model._tokenizer.decode(ids[1]).endswith("what is on the table, and what is behind it? answer:")

@@ -260,6 +260,8 @@ def test_the_memory_of_a_failed_batch_is_free_when_the_error_arrives() -> None:
 
     def fail() -> None:
         tensor = torch.zeros(8)
+        circle: list[Any] = [tensor]
+        circle.append(circle)
         kept.append(weakref.ref(tensor))
         raise RuntimeError("out of memory")
 

@@ -181,6 +181,7 @@ def test_a_sliding_window_in_the_config_is_ignored(
 ) -> None:
     """big_vision has none, and transformers applies it to generated tokens only: every later token would be off."""
     windowed = torch_backend(tiny_checkpoint(sliding_window=8))
+    assert windowed.model.model.config.text_config.layer_types == ["full_attention"] * 2
     requests = mixed_requests(max_new_tokens=24)
     plain = [answer.token_ids for answer in answers(torch_backend(), requests, 9)]
     assert [answer.token_ids for answer in answers(windowed, requests, 9)] == plain
@@ -212,6 +213,23 @@ def test_every_attention_gives_the_same_answers(
     assert other.describe()["attention"] == attention
     expected = [answer.token_ids for answer in answers(torch_backend(name), requests, 9)]
     assert [answer.token_ids for answer in answers(other, requests, 9)] == expected
+
+
+@pytest.mark.parametrize("most", [1 << 26, 2 * 4 * 7 * 3])
+@pytest.mark.parametrize("cap", [None, 5.0])
+def test_grouped_attention_is_attention(most: int, cap: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the formula written out, with a mask of its own for every query, whole and three queries at a time."""
+    from evalsuite.backends.torch_hf import attention
+
+    monkeypatch.setattr(attention, "MAX_LOGITS", most)
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, heads, 7, 8, generator=generator) for heads in (4, 2, 2))
+    mask = torch.zeros(7, 7).masked_fill(torch.ones(7, 7).triu(1).bool(), -1e9)[None, None]
+    logits = query @ key.repeat_interleave(2, dim=1).transpose(2, 3) * 0.5
+    logits = logits if cap is None else cap * torch.tanh(logits / cap)
+    expected = ((logits + mask).softmax(-1) @ value.repeat_interleave(2, dim=1)).transpose(1, 2)
+    found, _ = attention.grouped_attention(torch.nn.Module(), query, key, value, mask, scaling=0.5, softcap=cap)
+    torch.testing.assert_close(found, expected)
 
 
 def test_grouped_attention_may_be_cut_into_pieces(

@@ -52,7 +52,8 @@ def _device(name: str) -> torch.device:
 def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> Any:
     """A PaliGemmaForConditionalGeneration in evaluation mode, with full attention in every layer.
 
-    transformers would apply Gemma 2's sliding window to the generated tokens; the papers' code does not have one.
+    transformers would apply Gemma 2's sliding window to the generated tokens; the papers' code does not have one. Our
+    own masks and cache have none either; the layers are told as well, for kernels that look at the layer.
     """
     from transformers import AutoConfig
 
