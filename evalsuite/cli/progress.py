@@ -29,7 +29,7 @@ class QuietProgress:
     def task_started(self, task: str, total: int | None, stored: int) -> None:
         return None
 
-    def advanced(self, task: str, answered: int, failed: int) -> None:
+    def advanced(self, task: str, answered: int, failed: int, skipped: int = 0) -> None:
         return None
 
     def task_ended(self, task: str, message: str | None) -> None:
@@ -46,7 +46,7 @@ class LinesProgress(QuietProgress):
     def __init__(self) -> None:
         self._total: int | None = None
         self._left = 0
-        self._done = self._failed = 0
+        self._done = self._failed = self._skipped = self._stored = 0
         self._task_total: int | None = None
         self._begin = self._shown = self._run_begin = time.monotonic()
         self._run_done = 0
@@ -56,14 +56,15 @@ class LinesProgress(QuietProgress):
         self._run_begin = time.monotonic()
 
     def task_started(self, task: str, total: int | None, stored: int) -> None:
-        self._task_total, self._done, self._failed = total, stored, 0
+        self._task_total, self._done, self._stored = total, stored, stored
+        self._failed = self._skipped = 0
         self._begin = self._shown = time.monotonic()
-        self._stored = stored
 
-    def advanced(self, task: str, answered: int, failed: int) -> None:
+    def advanced(self, task: str, answered: int, failed: int, skipped: int = 0) -> None:
         self._done += answered
         self._failed += failed
-        self._run_done += answered + failed
+        self._skipped += skipped
+        self._run_done += answered + failed + skipped
         if time.monotonic() - self._shown >= LINE_EVERY_SECONDS:
             self._shown = time.monotonic()
             click.echo(self._line(task), err=True)
@@ -73,10 +74,11 @@ class LinesProgress(QuietProgress):
 
     def _line(self, task: str) -> str:
         seconds = max(time.monotonic() - self._begin, 1e-9)
-        rate = (self._done - self._stored + self._failed) / seconds
+        rate = (self._done - self._stored + self._failed + self._skipped) / seconds
         total = f"/{self._task_total}" if self._task_total is not None else ""
         failed = f", {self._failed} failed" if self._failed else ""
-        return f"{task}: {self._done}{total} examples{failed}, {rate:.1f}/s{self._time_left()}"
+        skipped = f", {self._skipped} skipped" if self._skipped else ""
+        return f"{task}: {self._done}{total} examples{failed}{skipped}, {rate:.1f}/s{self._time_left()}"
 
     def _time_left(self) -> str:
         left = (self._total or 0) - self._run_done
@@ -113,14 +115,14 @@ class LiveProgress(QuietProgress):
         bar = self._progress.add_task(task, total=total, completed=stored, rate="")
         self._bars[task] = (bar, time.monotonic(), 0)
 
-    def advanced(self, task: str, answered: int, failed: int) -> None:
+    def advanced(self, task: str, answered: int, failed: int, skipped: int = 0) -> None:
         bar, begin, done = self._bars[task]
-        done += answered + failed
-        self._done += answered + failed
+        done += answered + failed + skipped
+        self._done += answered + failed + skipped
         self._bars[task] = (bar, begin, done)
-        self._progress.update(bar, advance=answered, rate=_rate(done, begin))
+        self._progress.update(bar, advance=answered + skipped, rate=_rate(done, begin))
         if self._overall is not None:
-            self._progress.update(self._overall, advance=answered + failed, rate=_rate(self._done, self._begin))
+            self._progress.update(self._overall, advance=answered + failed + skipped, rate=_rate(self._done, self._begin))
 
     def task_ended(self, task: str, message: str | None) -> None:
         if message:

@@ -119,6 +119,8 @@ class _SplitRun:
             if not generation.skipped:
                 predictions.append(_prediction(example, request, generation))
         self._write(predictions)
+        if len(predictions) < len(generations):
+            self.observer.advanced(self.task.spec.id, 0, 0, len(generations) - len(predictions))
 
     def _store_bad(self) -> None:
         bad, self.bad = self.bad, []
