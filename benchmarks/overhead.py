@@ -2,9 +2,9 @@
 
     python benchmarks/overhead.py [--examples 20000] [--large 100000] [--images 5000] [--skip-torch]
 
-Pipeline: plan, read, map, prompt, batch, store, score with intervals, report, in a process of its own with a backend that
-answers instantly; examples/s over the whole command and its peak memory. Torch: the same model on prompts of mixed length,
-as the harness runs it, as a bare batched loop in file order, and one example at a time.
+Pipeline: plan, read, map, prompt, batch, store, score with intervals, report, in a process of its own with a backend
+that answers instantly; examples/s over the whole command and its peak memory. Torch: the same model on prompts of mixed
+length, as the harness runs it, as a bare batched loop in file order, and one example at a time.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def write_task(folder: Path, name: str, examples: int, image_files: int = 0) -> 
     with open(data / "test.jsonl", "w") as handle:
         for number in range(examples):
             row = {
-                "id": number, "question": f"What colour is object {number} on the table?",
-                "answers": [colours[(number + i // 7) % 3] for i in range(10)], "type": f"t{number % 4}",
+                "id": number,
+                "question": f"What colour is object {number} on the table?",
+                "answers": [colours[(number + i // 7) % 3] for i in range(10)],
+                "type": f"t{number % 4}",
             }
             if image_files:
                 row["image"] = f"{number % image_files}.jpg"
@@ -73,8 +75,24 @@ def _photo(seed: int):
 def pipeline(folder: Path, name: str, examples: int, *options: str) -> None:
     """Run the command in a process of its own and print its rate and peak memory."""
     command = [
-        sys.executable, __file__, "--child", "run", "--backend", "echo", "--tasks", name, "--specs", str(folder / "specs"),
-        "--data", "files", "--data-dir", str(folder / "data"), "--out", str(folder / f"out-{name}"), "--quiet", *options,
+        sys.executable,
+        __file__,
+        "--child",
+        "run",
+        "--backend",
+        "echo",
+        "--tasks",
+        name,
+        "--specs",
+        str(folder / "specs"),
+        "--data",
+        "files",
+        "--data-dir",
+        str(folder / "data"),
+        "--out",
+        str(folder / f"out-{name}"),
+        "--quiet",
+        *options,
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:

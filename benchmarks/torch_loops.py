@@ -3,9 +3,9 @@
     bare loop, batch 16     processor and ``model.generate`` on 16 examples at a time, in file order
     bare loop, batch 1      the same, one example at a time: what most harnesses do
 
-Prompts of 8 to 60 words on rendered images that are resized to 224 px (256 image tokens), up to 16 new tokens, float32 on
-the CPU; the random tiny PaliGemma 2, loaded outside of the times. All three open and resize the same images and decode
-the same number of tokens at most.
+Prompts of 8 to 60 words on rendered images that are resized to 224 px (256 image tokens), up to 16 new tokens, float32
+on the CPU; the random tiny PaliGemma 2, loaded outside of the times. All three open and resize the same images and
+decode the same number of tokens at most.
 """
 
 from __future__ import annotations
@@ -25,11 +25,31 @@ def examples(count: int) -> list[tuple[str, Any]]:
     from evalsuite.data.synthetic import SyntheticSource
 
     rng = random.Random(0)
-    words = "the red square left of a small blue circle above two green stars near big yellow ring".split()
+    words = [
+        "the",
+        "red",
+        "square",
+        "left",
+        "of",
+        "a",
+        "small",
+        "blue",
+        "circle",
+        "above",
+        "two",
+        "green",
+        "stars",
+        "near",
+        "big",
+        "yellow",
+        "ring",
+    ]
     records = SyntheticSource("vqa_ten_answers", {}, count).records("validation")
     return [
-        ("answer en " + record["question"] + " " + " ".join(rng.choices(words, k=rng.choice([0, 4, 20, 50]))),
-         record["image"])
+        (
+            "answer en " + record["question"] + " " + " ".join(rng.choices(words, k=rng.choice([0, 4, 20, 50]))),
+            record["image"],
+        )
         for record in records
     ]
 
@@ -55,12 +75,14 @@ def bare_loop(model: Any, processor: Any, items: Sequence[tuple[str, Any]], size
     for start in range(0, len(items), size):
         part = items[start : start + size]
         inputs = processor(
-            text=["<image>" + prompt for prompt, _ in part], images=[image.frames()[0] for _, image in part],
-            return_tensors="pt", padding=True,
+            text=["<image>" + prompt for prompt, _ in part],
+            images=[image.frames()[0] for _, image in part],
+            return_tensors="pt",
+            padding=True,
         )
         with torch.inference_mode():
             output = model.generate(**inputs, max_new_tokens=NEW_TOKENS, do_sample=False)
-        done += len(processor.batch_decode(output[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True))
+        done += len(processor.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
     return done
 
 

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from evalsuite.api import RunResult, load_task, load_tasks, report, run, score
 
 __all__ = [
-    "EvalsuiteError", "RunResult", "__version__", "load_task", "load_tasks", "report", "run", "score",
+    "EvalsuiteError",
+    "RunResult",
+    "__version__",
+    "load_task",
+    "load_tasks",
+    "report",
+    "run",
+    "score",
 ]
 
 

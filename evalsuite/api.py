@@ -70,12 +70,17 @@ def run(
     asked for cannot work; failures of single tasks are in the result.
     """
     config = RunConfig(
-        backend=backend, tasks=tasks, model=model, data=data,
+        backend=backend,
+        tasks=tasks,
+        model=model,
+        data=data,
         data_dir=Path(data_dir) if data_dir is not None else None,
         limit=Limit.parse(str(limit)) if limit is not None else None,
-        attributes=dict(attributes or {}), options=dict(options or {}),
+        attributes=dict(attributes or {}),
+        options=dict(options or {}),
         max_errors=ErrorBudget.parse(str(max_errors)),
-        out=Path(out) if out is not None else None, specs=tuple(Path(folder) for folder in specs),
+        out=Path(out) if out is not None else None,
+        specs=tuple(Path(folder) for folder in specs),
     )
     return run_config(config, observer)
 
@@ -99,7 +104,10 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
     outcome = execute(plan, observer, command)
     scored = score(outcome.folder, specs=plan.config.specs)
     return RunResult(
-        outcome.folder, scored.rows, {**scored.failures, **outcome.failures}, outcome.notes,
+        outcome.folder,
+        scored.rows,
+        {**scored.failures, **outcome.failures},
+        outcome.notes,
         report(outcome.folder) if scored.rows else None,
     )
 

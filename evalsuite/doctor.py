@@ -53,8 +53,11 @@ def examine() -> dict[str, Any]:
     return {
         "evalsuite": __version__,
         "machine": {
-            "python": sys.version.split()[0], "platform": platform.platform(), "cores": os.cpu_count(),
-            "memory_gb": _memory_gb(), "accelerator": _accelerator(),
+            "python": sys.version.split()[0],
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "memory_gb": _memory_gb(),
+            "accelerator": _accelerator(),
         },
         "packages": [
             {"name": need.name, "extra": need.extra, "installed": versions[need.name], "blocks": need.purpose}
@@ -69,7 +72,9 @@ def _blocked_by_packages(versions: dict[str, str | None]) -> list[str]:
     lines = []
     for need in NEEDS:
         if versions[need.name] is None:
-            install = f"pip install 'evalsuite[{need.extra}]'" if need.extra else "pip install --force-reinstall evalsuite"
+            install = (
+                f"pip install 'evalsuite[{need.extra}]'" if need.extra else "pip install --force-reinstall evalsuite"
+            )
             lines.append(f"{need.purpose}: {need.name} is missing ({install})")
     if versions["pycocoevalcap"] is not None and shutil.which("java") is None:
         lines.append("METEOR and SPICE: the program java is missing (install a Java runtime)")

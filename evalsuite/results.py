@@ -61,9 +61,9 @@ def _write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow.parquet as pq
 
     types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "float | None": pa.float64()}
-    schema = pa.schema([
-        (field.name, types.get(str(field.type), pa.string())) for field in dataclasses.fields(ResultRow)
-    ])
+    schema = pa.schema(
+        [(field.name, types.get(str(field.type), pa.string())) for field in dataclasses.fields(ResultRow)]
+    )
     flat = [{**record, "attributes": json.dumps(record["attributes"], sort_keys=True)} for record in records]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

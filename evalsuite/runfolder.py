@@ -17,7 +17,12 @@ from evalsuite.store import FILE_NAME
 
 MANIFEST_VERSION = 1
 MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK = (
-    "manifest.json", "results.json", "results.parquet", FILE_NAME, ".lock")
+    "manifest.json",
+    "results.json",
+    "results.parquet",
+    FILE_NAME,
+    ".lock",
+)
 
 
 def run_name(parts: Mapping[str, Any]) -> str:
@@ -48,8 +53,9 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             handle.seek(0)
-            raise StoreError(f"{folder}: in use by {handle.read().strip() or 'another process'}; "
-                             "wait for it or choose another --out") from error
+            raise StoreError(
+                f"{folder}: in use by {handle.read().strip() or 'another process'}; wait for it or choose another --out"
+            ) from error
         handle.seek(0)
         handle.truncate()
         handle.write(f"process {os.getpid()} on {os.uname().nodename}")
@@ -85,6 +91,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); move it away and give the run command again") from error
     if not isinstance(manifest, dict) or manifest.get("manifest_version") != MANIFEST_VERSION:
-        raise StoreError(f"{path}: written by another version of evalsuite "
-                         f"({manifest.get('evalsuite', 'unknown') if isinstance(manifest, dict) else 'unknown'})")
+        raise StoreError(
+            f"{path}: written by another version of evalsuite "
+            f"({manifest.get('evalsuite', 'unknown') if isinstance(manifest, dict) else 'unknown'})"
+        )
     return manifest

@@ -42,7 +42,8 @@ def score_run(folder: Path, registry: TaskRegistry | None = None, *, resamples: 
     """Score everything that a run folder holds and write ``results.json`` and ``results.parquet``.
 
     A task is scored by its spec in ``registry`` where that still asks the model the same, else by the spec that the
-    manifest kept. Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its own.
+    manifest kept. Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its
+    own.
     """
     manifest = read_manifest(folder)
     scored = ScoredRun(folder)
@@ -163,41 +164,53 @@ def _all_statistics(parts: Iterator[_Scorable], metrics: list[Metric]) -> list[A
 
 
 def _rows(
-    spec: TaskSpec, split: str, stratum: str, value: str, use: MetricUse, metric: Metric, statistics: Array,
-    errors: int, manifest: Mapping[str, Any], resamples: int,
+    spec: TaskSpec,
+    split: str,
+    stratum: str,
+    value: str,
+    use: MetricUse,
+    metric: Metric,
+    statistics: Array,
+    errors: int,
+    manifest: Mapping[str, Any],
+    resamples: int,
 ) -> list[ResultRow]:
     official = metric.finalize(statistics.sum(axis=0))
     intervals = bootstrap(metric, statistics, resamples=resamples) if resamples else {}
-    paper = next((row for row in spec.rows if row.split == split and dict(row.stratum) == _stratum(stratum, value)), None)
+    paper = next(
+        (row for row in spec.rows if row.split == split and dict(row.stratum) == _stratum(stratum, value)), None
+    )
     rows = []
     for position, info in enumerate(metric.values):
         low, high = intervals.get(info.name, (math.nan, math.nan))
-        rows.append(ResultRow(
-            task=spec.id,
-            task_version=spec.version,
-            title=spec.title,
-            family=spec.family,
-            paper_name=paper.name if paper else "",
-            reference=paper.reference if paper else "",
-            split=split,
-            stratum=f"{stratum}={value}" if stratum else "",
-            metric=info.name,
-            signature=metric.signature(),
-            protocol=use.protocol,
-            headline=use.headline and position == 0,
-            value=_number(official[info.name], info.scale),
-            ci_low=_number(low, info.scale),
-            ci_high=_number(high, info.scale),
-            unit=info.unit,
-            n=len(statistics),
-            errors=errors,
-            higher_is_better=info.higher_is_better,
-            attributes=manifest["run"]["attributes"],
-            run=manifest["name"],
-            data=manifest["run"]["data"],
-            backend=manifest["run"]["backend"],
-            model=_model(spec, manifest),
-        ))
+        rows.append(
+            ResultRow(
+                task=spec.id,
+                task_version=spec.version,
+                title=spec.title,
+                family=spec.family,
+                paper_name=paper.name if paper else "",
+                reference=paper.reference if paper else "",
+                split=split,
+                stratum=f"{stratum}={value}" if stratum else "",
+                metric=info.name,
+                signature=metric.signature(),
+                protocol=use.protocol,
+                headline=use.headline and position == 0,
+                value=_number(official[info.name], info.scale),
+                ci_low=_number(low, info.scale),
+                ci_high=_number(high, info.scale),
+                unit=info.unit,
+                n=len(statistics),
+                errors=errors,
+                higher_is_better=info.higher_is_better,
+                attributes=manifest["run"]["attributes"],
+                run=manifest["name"],
+                data=manifest["run"]["data"],
+                backend=manifest["run"]["backend"],
+                model=_model(spec, manifest),
+            )
+        )
     return rows
 
 

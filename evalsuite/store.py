@@ -104,8 +104,10 @@ class PredictionStore:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StoreError(f"{self.path}: cannot write ({error}); what was stored before is safe. "
-                             "Make room or repair the disk, then give the same command again.") from error
+            raise StoreError(
+                f"{self.path}: cannot write ({error}); what was stored before is safe. "
+                "Make room or repair the disk, then give the same command again."
+            ) from error
 
     def done(self, task: str, split: str) -> bytearray:
         """A flag per position, 1 where an answer is stored: one byte per example."""
@@ -126,8 +128,10 @@ class PredictionStore:
         """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
         for row in self._rows(task, split, stop):
             if row[9] != _checksum(row):
-                raise StoreError(f"{self.path}: the row of {row[0]}/{row[1]}/{row[3]} is damaged. "
-                                 "Give the run command again: it makes such rows anew, then scores.")
+                raise StoreError(
+                    f"{self.path}: the row of {row[0]}/{row[1]}/{row[3]} is damaged. "
+                    "Give the run command again: it makes such rows anew, then scores."
+                )
             yield _to_prediction(row)
 
     def counts(self) -> dict[tuple[str, str], Count]:
@@ -137,8 +141,9 @@ class PredictionStore:
 
     def errors(self, task: str | None = None, limit: int = 1000) -> list[tuple[ExampleKey, str]]:
         """Error rows with their messages, at most ``limit``."""
-        query = ("SELECT task, split, id, error FROM predictions "
-                 "WHERE error IS NOT NULL AND (? IS NULL OR task = ?) LIMIT ?")
+        query = (
+            "SELECT task, split, id, error FROM predictions WHERE error IS NOT NULL AND (? IS NULL OR task = ?) LIMIT ?"
+        )
         return [(ExampleKey(t, s, i), error) for t, s, i, error in self._query(query, (task, task, limit))]
 
     def remove_damaged(self, task: str, split: str) -> list[ExampleKey]:
@@ -149,8 +154,9 @@ class PredictionStore:
             if row[9] != _checksum(row)
         ]
         for task_id, split_name, position, _ in damaged:
-            self._query("DELETE FROM predictions WHERE task = ? AND split = ? AND position = ?",
-                        (task_id, split_name, position))
+            self._query(
+                "DELETE FROM predictions WHERE task = ? AND split = ? AND position = ?", (task_id, split_name, position)
+            )
         return [key for *_, key in damaged]
 
     def _rows(self, task: str, split: str, stop: int | None) -> Iterator[_Row]:
@@ -183,19 +189,28 @@ class PredictionStore:
     def _check_format(self) -> None:
         (version,) = self._db.execute("SELECT version FROM format").fetchone() or (None,)
         if version != FORMAT_VERSION:
-            raise StoreError(f"{self.path}: written in store format {version}, this evalsuite reads {FORMAT_VERSION}. "
-                             "Use the evalsuite version named in manifest.json, or another --out.")
+            raise StoreError(
+                f"{self.path}: written in store format {version}, this evalsuite reads {FORMAT_VERSION}. "
+                "Use the evalsuite version named in manifest.json, or another --out."
+            )
 
     def _damaged(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(f"{self.path}: cannot be read as a store ({error}). Move the file away to start anew, "
-                          "or restore it from a copy.")
+        return StoreError(
+            f"{self.path}: cannot be read as a store ({error}). Move the file away to start anew, "
+            "or restore it from a copy."
+        )
 
 
 def _to_row(prediction: Prediction) -> _Row:
     target = {"references": prediction.references, "strata": dict(prediction.strata)}
     key = prediction.key
     row = (
-        key.task, key.split, prediction.position, _text(key.id), _text(prediction.prompt), _text(prediction.text),
+        key.task,
+        key.split,
+        prediction.position,
+        _text(key.id),
+        _text(prediction.prompt),
+        _text(prediction.text),
         None if prediction.error is None else _text(prediction.error),
         json.dumps(target, separators=(",", ":")),
         json.dumps(dict(prediction.details), separators=(",", ":")) if prediction.details else "{}",
@@ -206,8 +221,16 @@ def _to_row(prediction: Prediction) -> _Row:
 def _to_prediction(row: _Row) -> Prediction:
     task, split, position, id_, prompt, text, error, target, details, _ = row
     fields = json.loads(target)
-    return Prediction(ExampleKey(task, split, id_), position, prompt, text, fields["references"], fields["strata"],
-                      error, json.loads(details))
+    return Prediction(
+        ExampleKey(task, split, id_),
+        position,
+        prompt,
+        text,
+        fields["references"],
+        fields["strata"],
+        error,
+        json.loads(details),
+    )
 
 
 def _as_duplicate(row: _Row) -> _Row:

@@ -48,7 +48,7 @@ class Metric(ABC):
     needs_corpus: ClassVar[bool] = False
     source: ClassVar[str] = ""
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027 (most metrics need nothing)
         """Raise an error now if something the metric needs (a file, a program) is missing."""
 
     def prepare(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> Metric:

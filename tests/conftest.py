@@ -51,9 +51,11 @@ def plug_in(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def evalsuite(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run ``evalsuite ARGUMENTS`` in a process of its own, in an empty folder: ``evalsuite("run", ..., path=[...])``."""
+    """Run ``evalsuite ARGUMENTS`` in a process of its own, in an empty folder."""
 
-    def call(*arguments: str | Path, path: tuple[Path, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str | Path, path: tuple[Path, ...] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
         return subprocess.run(command, cwd=tmp_path, env=environ(path, environment), capture_output=True, text=True)
 
@@ -70,8 +72,14 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def call(*arguments: str | Path, path: tuple[Path, ...] = (), **environment: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "evalsuite", *map(str, arguments)]
-        return subprocess.Popen(command, cwd=tmp_path, env=environ(path, environment), text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environ(path, environment),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     return call
 
@@ -83,7 +91,8 @@ def own_task(tmp_path: Path) -> Callable[..., Path]:
     def write(rows: list[dict[str, Any]], **changes: Any) -> Path:
         import yaml
 
-        spec = yaml.safe_load(textwrap.dedent("""
+        spec = yaml.safe_load(
+            textwrap.dedent("""
             id: own
             version: 1
             title: Own task
@@ -98,7 +107,8 @@ def own_task(tmp_path: Path) -> Callable[..., Path]:
             prompt: {prefix: "{question}"}
             decoding: {max_new_tokens: 4}
             metrics: [{name: exact_match, headline: true}]
-        """))
+        """)
+        )
         spec.update(changes)
         (tmp_path / "specs").mkdir(exist_ok=True)
         (tmp_path / "specs" / "own.yaml").write_text(yaml.safe_dump(spec))

@@ -17,8 +17,15 @@ STRATA = {"id": "id", "references": "answer", "values": {"question": "question"}
 @pytest.fixture
 def result(own_task: Callable[..., Path], tmp_path: Path) -> evalsuite.RunResult:
     specs = own_task(ROWS, fields=STRATA)
-    return evalsuite.run("own", backend="echo", options={"answer": "yes"}, data="files", data_dir=tmp_path / "data",
-                         specs=[specs], out=tmp_path / "out")
+    return evalsuite.run(
+        "own",
+        backend="echo",
+        options={"answer": "yes"},
+        data="files",
+        data_dir=tmp_path / "data",
+        specs=[specs],
+        out=tmp_path / "out",
+    )
 
 
 def test_a_run_returns_its_values_in_paper_units(result: evalsuite.RunResult) -> None:

@@ -15,8 +15,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LINKS = ("metrics", "reports", "task_specs")
 TOP = {
-    "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
-    "evalsuite", "metrics", "task_specs", "reports", "tests", "benchmarks", "docs",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "evalsuite",
+    "metrics",
+    "task_specs",
+    "reports",
+    "tests",
+    "benchmarks",
+    "docs",
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "rdkit", "matplotlib", "numpy", "pydantic", "pyarrow", "PIL"}
 
@@ -29,7 +39,9 @@ def modules() -> dict[str, Path]:
         found[name] = path
     for folder in LINKS:
         for path in (ROOT / folder).rglob("*.py"):
-            found["evalsuite." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = path
+            found["evalsuite." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = (
+                path
+            )
     return found
 
 
@@ -37,8 +49,10 @@ def imports(path: Path, known: dict[str, Path]) -> Iterator[str]:
     """Our modules that a file imports, inside functions too, except for type checking only."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
-        id(child) for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" for child in ast.walk(node)
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
     }
     for node in ast.walk(tree):
         if id(node) in skipped:
@@ -78,7 +92,7 @@ def test_no_module_imports_in_a_circle(graph: dict[str, set[str]]) -> None:
     finished: set[str] = set()
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, f"circle: {' -> '.join([*trail[trail.index(name):], name])}"
+        assert name not in trail, f"circle: {' -> '.join([*trail[trail.index(name) :], name])}"
         if name in finished:
             return
         for target in sorted(graph[name] & graph.keys()):
@@ -94,8 +108,17 @@ def test_no_module_imports_in_a_circle(graph: dict[str, set[str]]) -> None:
     [
         ("evalsuite.metrics", ("evalsuite.metrics", "evalsuite.errors")),
         ("evalsuite.backends", ("evalsuite.backends", "evalsuite.errors", "evalsuite.types", "evalsuite.preparation")),
-        ("evalsuite.reports", ("evalsuite.reports", "evalsuite.errors", "evalsuite.runfolder", "evalsuite.results",
-                               "evalsuite.store", "evalsuite.types")),
+        (
+            "evalsuite.reports",
+            (
+                "evalsuite.reports",
+                "evalsuite.errors",
+                "evalsuite.runfolder",
+                "evalsuite.results",
+                "evalsuite.store",
+                "evalsuite.types",
+            ),
+        ),
         ("evalsuite.store", ("evalsuite.errors", "evalsuite.types")),
         ("evalsuite.types", ("evalsuite.errors",)),
         ("evalsuite.errors", ()),
@@ -104,13 +127,17 @@ def test_no_module_imports_in_a_circle(graph: dict[str, set[str]]) -> None:
 def test_arrows_go_one_way(graph: dict[str, set[str]], room: str, allowed: tuple[str, ...]) -> None:
     wrong = [
         f"{name} imports {target}"
-        for name, targets in graph.items() if name == room or name.startswith(room + ".")
-        for target in targets if not any(target == place or target.startswith(place + ".") for place in allowed)
+        for name, targets in graph.items()
+        if name == room or name.startswith(room + ".")
+        for target in targets
+        if not any(target == place or target.startswith(place + ".") for place in allowed)
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("code", ["import evalsuite", "import sys; sys.argv = ['evalsuite', '--help']; import evalsuite.__main__"])
+@pytest.mark.parametrize(
+    "code", ["import evalsuite", "import sys; sys.argv = ['evalsuite', '--help']; import evalsuite.__main__"]
+)
 def test_starting_up_loads_no_heavy_package(code: str) -> None:
     script = f"import sys\ntry:\n    exec({code!r})\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stderr
@@ -118,7 +145,9 @@ def test_starting_up_loads_no_heavy_package(code: str) -> None:
 
 
 def test_no_file_is_too_long_to_read_at_once() -> None:
-    long = [f"{path.name}: {lines}" for path in modules().values() if (lines := len(path.read_text().splitlines())) > 500]
+    long = [
+        f"{path.name}: {lines}" for path in modules().values() if (lines := len(path.read_text().splitlines())) > 500
+    ]
     assert long == []
 
 
@@ -129,8 +158,13 @@ def test_a_wheel_built_from_the_sdist_holds_specs_tables_templates_and_published
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for needed in ("evalsuite/task_specs/vqa/vqav2.yaml", "evalsuite/task_specs/README.md", "evalsuite/py.typed",
-                   "evalsuite/reports/published/paligemma2_table13_scaling.csv", "evalsuite/metrics/anls.py"):
+    for needed in (
+        "evalsuite/task_specs/vqa/vqav2.yaml",
+        "evalsuite/task_specs/README.md",
+        "evalsuite/py.typed",
+        "evalsuite/reports/published/paligemma2_table13_scaling.csv",
+        "evalsuite/metrics/anls.py",
+    ):
         assert needed in names
     assert not [name for name in names if name.startswith(("metrics/", "reports/", "task_specs/", "tests/"))]
     _runs_beside_modules_of_the_same_name(wheel, tmp_path)
@@ -144,7 +178,9 @@ def _runs_beside_modules_of_the_same_name(wheel: Path, tmp_path: Path) -> None:
         (project / f"{name}.py").write_text("raise RuntimeError('the user\\'s own module was imported')")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(installed), str(wheel)]
     subprocess.run(pip, check=True, capture_output=True)
-    code = f"import sys; sys.path.insert(1, {str(installed)!r}); import runpy; sys.argv = ['evalsuite', 'metrics']; " \
-           "runpy.run_module('evalsuite', run_name='__main__')"
+    code = (
+        f"import sys; sys.path.insert(1, {str(installed)!r}); import runpy; sys.argv = ['evalsuite', 'metrics']; "
+        "runpy.run_module('evalsuite', run_name='__main__')"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0 and "anls" in done.stdout, done.stderr

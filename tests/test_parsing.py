@@ -11,15 +11,18 @@ from evalsuite.parsing import STEPS, parse_answer
 from evalsuite.specs.schema import TaskSpec
 
 
-@pytest.mark.parametrize(("text", "steps", "answer"), [
-    (" Yes \n", [], " Yes \n"),
-    (" Yes \n", ["strip"], "Yes"),
-    ("STOP", ["lower"], "stop"),
-    ("Yes.\nBecause", ["first_line"], "Yes."),
-    ("\nYes", ["first_line"], ""),
-    ("\nYes\nNo", ["strip", "first_line", "lower"], "yes"),
-    ("a\r\nb", ["first_line", "strip"], "a"),
-])
+@pytest.mark.parametrize(
+    ("text", "steps", "answer"),
+    [
+        (" Yes \n", [], " Yes \n"),
+        (" Yes \n", ["strip"], "Yes"),
+        ("STOP", ["lower"], "stop"),
+        ("Yes.\nBecause", ["first_line"], "Yes."),
+        ("\nYes", ["first_line"], ""),
+        ("\nYes\nNo", ["strip", "first_line", "lower"], "yes"),
+        ("a\r\nb", ["first_line", "strip"], "a"),
+    ],
+)
 def test_steps_are_applied_in_the_order_given(text: str, steps: list[str], answer: str) -> None:
     assert parse_answer(text, steps) == answer
 

@@ -28,13 +28,16 @@ def make_example(**fields: str) -> Example:
     return Example(ExampleKey("signs", "test", "7"), 0, (), fields, ["50"], {})
 
 
-@pytest.mark.parametrize(("prefix", "fields", "prompt"), [
-    ("caption en", {}, "caption en"),
-    ("answer en {question}", {"question": "what?"}, "answer en what?"),
-    ("{question}", {"question": " what? "}, " what? "),
-    ("answer en  {question} of: {hint}", {"question": "q", "hint": "a \t b"}, "answer en  q of: a \t b"),
-    ("{hint}{hint}", {"hint": "x"}, "xx"),
-])
+@pytest.mark.parametrize(
+    ("prefix", "fields", "prompt"),
+    [
+        ("caption en", {}, "caption en"),
+        ("answer en {question}", {"question": "what?"}, "answer en what?"),
+        ("{question}", {"question": " what? "}, " what? "),
+        ("answer en  {question} of: {hint}", {"question": "q", "hint": "a \t b"}, "answer en  q of: a \t b"),
+        ("{hint}{hint}", {"hint": "x"}, "xx"),
+    ],
+)
 def test_values_are_put_in_as_they_are(prefix: str, fields: dict[str, str], prompt: str) -> None:
     assert build_request(make_spec(prefix), make_example(**fields)).prompt == prompt
 

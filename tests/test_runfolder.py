@@ -12,8 +12,10 @@ import pytest
 from evalsuite.errors import StoreError
 from evalsuite.runfolder import MANIFEST, locked, read_manifest, run_name, write_atomically, write_json
 
-HOLD = "import sys, time, pathlib; from evalsuite.runfolder import locked\n" \
-       "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = (
+    "import sys, time, pathlib; from evalsuite.runfolder import locked\n"
+    "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+)
 
 
 def test_equal_commands_give_equal_names_and_others_do_not() -> None:

@@ -118,6 +118,6 @@ def test_a_full_disk_is_reported_and_loses_nothing(path: Path) -> None:
         store.add([prediction("a", 0)])
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
         store._db.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(StoreError, match="cannot write .*full"):
+        with pytest.raises(StoreError, match=r"cannot write .*full"):
             store.add([prediction(str(i), i, "x" * 5000) for i in range(1, 50)])
         assert [p.key.id for p in store.read("vqav2", "val")] == ["a"]

@@ -21,8 +21,10 @@ def command(as_json: bool) -> int:
     machine = found["machine"]
     click.echo(f"evalsuite {found['evalsuite']}, Python {machine['python']}, {machine['platform']}")
     click.echo(f"{machine['cores']} cores, {machine['memory_gb']} GB memory, accelerator: {machine['accelerator']}\n")
-    rows = [[item["name"], item["extra"] or "-", item["installed"] or "missing", item["blocks"]]
-            for item in found["packages"]]
+    rows = [
+        [item["name"], item["extra"] or "-", item["installed"] or "missing", item["blocks"]]
+        for item in found["packages"]
+    ]
     print_columns(["package", "extra", "version", "needed for"], rows)
     if found["blocked"]:
         click.echo("")

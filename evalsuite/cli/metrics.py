@@ -55,7 +55,8 @@ def describe(name: str) -> dict[str, Any]:
     metric = load_metric(name)
     parameters = [
         {"name": field.name, "default": field.default}
-        for field in dataclasses.fields(metric) if field.init and not field.name.startswith("_")
+        for field in dataclasses.fields(metric)
+        if field.init and not field.name.startswith("_")
     ]
     return {
         "name": metric.name,

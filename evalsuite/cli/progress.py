@@ -96,8 +96,12 @@ class LiveProgress(QuietProgress):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
         )
         self._bars: dict[str, tuple[TaskID, float, int]] = {}
         self._overall: TaskID | None = None
@@ -122,7 +126,9 @@ class LiveProgress(QuietProgress):
         self._bars[task] = (bar, begin, done)
         self._progress.update(bar, advance=answered + skipped, rate=_rate(done, begin))
         if self._overall is not None:
-            self._progress.update(self._overall, advance=answered + failed + skipped, rate=_rate(self._done, self._begin))
+            self._progress.update(
+                self._overall, advance=answered + failed + skipped, rate=_rate(self._done, self._begin)
+            )
 
     def task_ended(self, task: str, message: str | None) -> None:
         if message:

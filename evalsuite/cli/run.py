@@ -21,23 +21,46 @@ INTERRUPTED = 130
 @click.command("run")
 @click.option("--backend", default="torch", show_default=True, help="torch, replay, echo, or an installed plug-in.")
 @click.option("--tasks", default="all", show_default=True, help="all, ids, family:NAME; comma-separated.")
-@click.option("--model", default=None, metavar="MODEL",
-              help="Checkpoint folder, hub id, 'tiny', or a template with {transfer}, {task} and --set names. "
-                   "[default: tiny]")
+@click.option(
+    "--model",
+    default=None,
+    metavar="MODEL",
+    help="Checkpoint folder, hub id, 'tiny', or a template with {transfer}, {task} and --set names. [default: tiny]",
+)
 @click.option("--data", default="synthetic", show_default=True, help="Where examples come from: synthetic, hub, files.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with one subfolder per task: data for --data files, media that hub records only name.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Folder with one subfolder per task: data for --data files, media that hub records only name.",
+)
 @click.option("--limit", metavar="N|P%", help="At most N examples, or P percent, of each split of each task by itself.")
-@click.option("--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the backend, such as threads=2.")
+@click.option(
+    "--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448."
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the backend, such as threads=2."
+)
 @click.option("--dtype", help="Shorthand for --option dtype=…: auto, float32, bfloat16, float16.")
 @click.option("--device", help="Shorthand for --option device=…: auto, cpu, cuda, mps.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Shorthand for --option batch_size=…")
-@click.option("--predictions", metavar="FILE", help="File of predictions, for --backend replay. {task} and {split} are filled in.")
-@click.option("--missing", type=click.Choice(["error", "empty", "skip"]),
-              help="What replay does where the file has no prediction. [default: error]")
-@click.option("--max-errors", default="1%", show_default=True, metavar="N|P%",
-              help="Examples of a split that may fail before its task counts as failed.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/ and a name made from the command]")
+@click.option(
+    "--predictions", metavar="FILE", help="File of predictions, for --backend replay. {task} and {split} are filled in."
+)
+@click.option(
+    "--missing",
+    type=click.Choice(["error", "empty", "skip"]),
+    help="What replay does where the file has no prediction. [default: error]",
+)
+@click.option(
+    "--max-errors",
+    default="1%",
+    show_default=True,
+    metavar="N|P%",
+    help="Examples of a split that may fail before its task counts as failed.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/ and a name made from the command]"
+)
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that prepare images. [default: number of cores]")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; load no model.")
@@ -65,8 +88,10 @@ def command(**given: Any) -> int:
         with _observer(given) as observer:
             result = api.run_plan(plan, observer, sys.argv)
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; what was answered is stored in {plan.folder}. "
-                   "Give the same command again to resume.", err=True)
+        click.echo(
+            f"\ninterrupted; what was answered is stored in {plan.folder}. Give the same command again to resume.",
+            err=True,
+        )
         return INTERRUPTED
     from evalsuite.cli.show import print_result
 
@@ -82,10 +107,18 @@ def _config(given: dict[str, Any]) -> RunConfig:
     options.update({name: str(given[name]) for name in shorthands if given[name] is not None})
     attributes = {name: parse_value(value) for name, value in parse_pairs(given["attributes"], "--set").items()}
     return RunConfig(
-        backend=given["backend"], tasks=given["tasks"], model=given["model"], data=given["data"],
-        data_dir=given["data_dir"], limit=Limit.parse(given["limit"]) if given["limit"] else None,
-        attributes=attributes, options=options, max_errors=ErrorBudget.parse(given["max_errors"]),
-        out=given["out"], specs=tuple(given["specs"]), workers=given["workers"],
+        backend=given["backend"],
+        tasks=given["tasks"],
+        model=given["model"],
+        data=given["data"],
+        data_dir=given["data_dir"],
+        limit=Limit.parse(given["limit"]) if given["limit"] else None,
+        attributes=attributes,
+        options=options,
+        max_errors=ErrorBudget.parse(given["max_errors"]),
+        out=given["out"],
+        specs=tuple(given["specs"]),
+        workers=given["workers"],
     )
 
 
@@ -101,4 +134,3 @@ def _observer(given: dict[str, Any]) -> Any:
 def _as_interrupt(*_: object) -> None:
     """A batch scheduler's SIGTERM ends the run like Ctrl-C: cleanly, and resumable."""
     raise KeyboardInterrupt
-

@@ -10,8 +10,13 @@ import click
 @click.command("score")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
-@click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True,
-              help="Bootstrap resamples for the 95% intervals; 0 for none.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Bootstrap resamples for the 95% intervals; 0 for none.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, as_json: bool) -> int:
     """Score the stored predictions of RUNS again, without a model or data."""

@@ -49,16 +49,25 @@ def print_plan(plan: Plan) -> None:
     for model, tasks in plan.by_model().items():
         for task in tasks:
             for split in task.splits:
-                rows.append([
-                    task.spec.id, split.name, "?" if split.total is None else str(split.total), str(split.stored),
-                    str(split.errors), str(task.spec.decoding.max_new_tokens), model or "(default)",
-                ])
+                rows.append(
+                    [
+                        task.spec.id,
+                        split.name,
+                        "?" if split.total is None else str(split.total),
+                        str(split.stored),
+                        str(split.errors),
+                        str(task.spec.decoding.max_new_tokens),
+                        model or "(default)",
+                    ]
+                )
     print_columns(["task", "split", "examples", "stored", "failed", "max new tokens", "checkpoint"], rows)
     work = [task.work for task in plan.tasks]
     known = sum(tokens or 0 for tokens in work)
     click.echo(f"\nrun folder: {plan.folder}")
-    click.echo(f"work left: at most {known:,} new tokens{' and tasks of unknown size' if None in work else ''}, "
-               f"{len(plan.by_model())} checkpoint(s). Nothing was run (--dry-run).")
+    click.echo(
+        f"work left: at most {known:,} new tokens{' and tasks of unknown size' if None in work else ''}, "
+        f"{len(plan.by_model())} checkpoint(s). Nothing was run (--dry-run)."
+    )
 
 
 def print_rows(rows: Sequence[ResultRow]) -> None:

@@ -11,8 +11,9 @@ import click
 if TYPE_CHECKING:
     from evalsuite.specs import TaskSpec
 
-_specs_option = click.option("--specs", multiple=True, type=click.Path(path_type=Path),
-                             help="Folder with task specs of your own.")
+_specs_option = click.option(
+    "--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own."
+)
 
 
 @click.group("tasks", invoke_without_command=True)
@@ -30,8 +31,10 @@ def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> i
     if as_json:
         click.echo(json.dumps([summary(spec) for spec in tasks], indent=1, ensure_ascii=False))
         return 0
-    rows = [[spec.id, spec.family, _headline(spec), ", ".join(split.name for split in spec.splits), spec.paper_name()]
-            for spec in tasks]
+    rows = [
+        [spec.id, spec.family, _headline(spec), ", ".join(split.name for split in spec.splits), spec.paper_name()]
+        for spec in tasks
+    ]
     print_columns(["task", "family", "headline metric", "splits", "paper row"], rows)
     return 0
 

@@ -1,8 +1,8 @@
 """Where examples come from: hub data sets, local files, the synthetic world.
 
-    data = open_task_data(spec, "files", data_dir=Path("data"))
-    data.check()
-    for example in data.examples("val"): ...
+data = open_task_data(spec, "files", data_dir=Path("data"))
+data.check()
+for example in data.examples("val"): ...
 """
 
 from __future__ import annotations

@@ -179,9 +179,7 @@ def _named(fields: Fields) -> dict[str, str]:
     return {name: expression for name, expression in named.items() if expression is not None}
 
 
-def _compiled(
-    task: str, named: Mapping[str, str], size: Callable[[Any], list[int]]
-) -> dict[str, Expression]:
+def _compiled(task: str, named: Mapping[str, str], size: Callable[[Any], list[int]]) -> dict[str, Expression]:
     compiled, problems = {}, []
     for name, expression in named.items():
         try:

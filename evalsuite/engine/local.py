@@ -31,13 +31,18 @@ class TaskOutcome:
 
 
 def run_task(
-    task: TaskPlan, backend: Backend, store: PredictionStore, config: RunConfig, observer: Observer,
+    task: TaskPlan,
+    backend: Backend,
+    store: PredictionStore,
+    config: RunConfig,
+    observer: Observer,
     outcome: TaskOutcome,
 ) -> None:
     """Answer every example of the task that is not stored. Raises what makes the whole task impossible."""
     total = [split.total for split in task.splits]
-    observer.task_started(task.spec.id, None if None in total else sum(n or 0 for n in total),
-                          sum(split.stored for split in task.splits))
+    observer.task_started(
+        task.spec.id, None if None in total else sum(n or 0 for n in total), sum(split.stored for split in task.splits)
+    )
     for split in task.splits:
         _SplitRun(task, split, backend, store, config, observer, outcome).run()
         if outcome.over_budget:
@@ -48,8 +53,14 @@ class _SplitRun:
     """The examples of one split on their way: what was sent out is remembered until its answer is stored."""
 
     def __init__(
-        self, task: TaskPlan, split: SplitPlan, backend: Backend, store: PredictionStore, config: RunConfig,
-        observer: Observer, outcome: TaskOutcome,
+        self,
+        task: TaskPlan,
+        split: SplitPlan,
+        backend: Backend,
+        store: PredictionStore,
+        config: RunConfig,
+        observer: Observer,
+        outcome: TaskOutcome,
     ) -> None:
         self.task, self.split, self.backend, self.store = task, split, backend, store
         self.config, self.observer, self.outcome = config, observer, outcome
@@ -145,7 +156,8 @@ class _SplitRun:
         shown = "; ".join(f"{key.split}/{key.id}: {error}" for key, error in examples)
         self.outcome.over_budget = (
             f"{self.errors} of {total} examples of split {self.split.name} failed, "
-            f"more than --max-errors {self.config.max_errors} allows ({shown})")
+            f"more than --max-errors {self.config.max_errors} allows ({shown})"
+        )
         return True
 
     def _report_replay(self) -> None:
@@ -180,17 +192,26 @@ def _prediction(example: Example, request: Request, generation: Generation) -> P
         details["log_probabilities"] = list(generation.log_probabilities)
     if generation.seconds is not None:
         details["seconds"] = round(generation.seconds, 4)
-    return Prediction(example.key, example.position, request.prompt, generation.text, example.references,
-                      example.strata, generation.error, details)
+    return Prediction(
+        example.key,
+        example.position,
+        request.prompt,
+        generation.text,
+        example.references,
+        example.strata,
+        generation.error,
+        details,
+    )
 
 
 def _duplicate(example: Example) -> Prediction:
     """The store marks a repeated id the same way; this one is met while its first occurrence is still in flight."""
     key, position = example.key, example.position
     error = f"the id {key.id!r} occurs twice in the data; this is its occurrence at position {position}"
-    return Prediction(key._replace(id=f"{key.id}#{position}"), position, "", "", example.references, example.strata, error)
+    return Prediction(
+        key._replace(id=f"{key.id}#{position}"), position, "", "", example.references, example.strata, error
+    )
 
 
 def _bad_prediction(bad: BadExample) -> Prediction:
     return Prediction(bad.key, bad.position, "", "", bad.references, bad.strata or {}, bad.error)
-

@@ -7,7 +7,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,22 @@ from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, read_manifest, write
 from evalsuite.specs.digest import inference_digest
 from evalsuite.specs.schema import TaskSpec
 
-PACKAGES = ("numpy", "scipy", "numba", "pillow", "datasets", "pyarrow", "lxml", "rapidfuzz", "rdkit", "shapely",
-            "torch", "transformers", "tokenizers", "jax")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "pillow",
+    "datasets",
+    "pyarrow",
+    "lxml",
+    "rapidfuzz",
+    "rdkit",
+    "shapely",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "jax",
+)
 VOLATILE = ("versions",)  # facts of a backend that may change between two starts of one run
 
 
@@ -51,8 +65,14 @@ def check_resumable(
 def check_same_backend(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse to mix answers of two models in one run folder. Raises StoreError."""
     names = sorted({*before, *now} - set(VOLATILE))
-    _refuse(folder, [f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-                     for name in names if before.get(name) != now.get(name)])
+    _refuse(
+        folder,
+        [
+            f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
+            for name in names
+            if before.get(name) != now.get(name)
+        ],
+    )
 
 
 def begin(
@@ -72,8 +92,9 @@ def begin(
     }
     manifest["tasks"].update(tasks)
     manifest["environment"] = environment()
-    manifest["sessions"].append({"started": now(), "ended": None, "status": "running", "command": list(command),
-                                 "evalsuite": __version__})
+    manifest["sessions"].append(
+        {"started": now(), "ended": None, "status": "running", "command": list(command), "evalsuite": __version__}
+    )
     write_json(folder / MANIFEST, manifest)
     return manifest
 
@@ -92,15 +113,20 @@ def environment() -> dict[str, Any]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return {"python": sys.version.split()[0], "platform": platform.platform(), "machine": platform.machine(),
-            "packages": versions}
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": versions,
+    }
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _refuse(folder: Path, differences: Sequence[str]) -> None:
     if differences:
-        raise StoreError(f"{folder}: holds another run ({'; '.join(differences)}). "
-                         "Choose another --out, or move the folder away.")
+        raise StoreError(
+            f"{folder}: holds another run ({'; '.join(differences)}). Choose another --out, or move the folder away."
+        )

@@ -13,8 +13,8 @@ from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
-from evalsuite.errors import DataError, EvalsuiteError, StoreError, UsageError
 from evalsuite.engine.manifest import check_resumable
+from evalsuite.errors import DataError, EvalsuiteError, StoreError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.runfolder import STORE
 from evalsuite.specs.schema import TaskSpec, fill, placeholders
@@ -106,8 +106,10 @@ def model_for(spec: TaskSpec, config: RunConfig) -> str | None:
     known = {"transfer": spec.transfer, "task": spec.id, **{k: str(v) for k, v in config.attributes.items()}}
     for name in placeholders(config.model):
         if name not in known:
-            raise UsageError(f"--model {config.model}: {{{name}}} is not known; give --set {name}=VALUE "
-                             f"or use one of {', '.join(sorted(known))}")
+            raise UsageError(
+                f"--model {config.model}: {{{name}}} is not known; give --set {name}=VALUE "
+                f"or use one of {', '.join(sorted(known))}"
+            )
     return fill(config.model, known)
 
 
@@ -154,8 +156,10 @@ def _plan_splits(
         stop = None
         if limit is not None:
             if total is None and limit.fraction is not None:
-                raise UsageError(f"{spec.id}: the size of split {split.name} is not known, "
-                                 "so --limit must be a number of examples, not a percentage")
+                raise UsageError(
+                    f"{spec.id}: the size of split {split.name} is not known, "
+                    "so --limit must be a number of examples, not a percentage"
+                )
             stop = limit.of(total)
             total = stop if total is None else min(stop, total)
         stored, errors = counts.get((spec.id, split.name), (0, 0))
@@ -169,5 +173,7 @@ def _check_disk(folder: Path, tasks: Sequence[TaskPlan]) -> None:
     needed = rows * BYTES_PER_ROW + FREE_SPACE_RESERVE
     free = shutil.disk_usage(existing).free
     if free < needed:
-        raise StoreError(f"{folder}: {math.ceil(needed / 1e6)} MB are needed for the predictions, "
-                         f"{free // 10**6} MB are free; make room or choose another --out")
+        raise StoreError(
+            f"{folder}: {math.ceil(needed / 1e6)} MB are needed for the predictions, "
+            f"{free // 10**6} MB are free; make room or choose another --out"
+        )

@@ -58,14 +58,23 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
             status = "failed"
             raise
         finally:
-            manifests.finish(plan.folder, manifest, status, {
-                "answered": outcome.answered, "errors": outcome.errors, "failures": outcome.failures})
+            manifests.finish(
+                plan.folder,
+                manifest,
+                status,
+                {"answered": outcome.answered, "errors": outcome.errors, "failures": outcome.failures},
+            )
     return outcome
 
 
 def _run_model(
-    plan: Plan, model: str | None, tasks: Sequence[TaskPlan], store: PredictionStore, manifest: dict[str, Any],
-    outcome: RunOutcome, observer: Observer,
+    plan: Plan,
+    model: str | None,
+    tasks: Sequence[TaskPlan],
+    store: PredictionStore,
+    manifest: dict[str, Any],
+    outcome: RunOutcome,
+    observer: Observer,
 ) -> None:
     """Load one checkpoint and run all tasks that share it."""
     try:

@@ -11,8 +11,20 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_the_whole_suite_runs_and_repeats_offline(evalsuite: Call, tmp_path: Path) -> None:
-    command = ("run", "--backend", "torch", "--tasks", "all", "--limit", "2", "--option", "threads=1", "--quiet",
-               "--out", tmp_path / "out")
+    command = (
+        "run",
+        "--backend",
+        "torch",
+        "--tasks",
+        "all",
+        "--limit",
+        "2",
+        "--option",
+        "threads=1",
+        "--quiet",
+        "--out",
+        tmp_path / "out",
+    )
     done = evalsuite(*command)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out" / "results.json").read_text())

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
-FIRST_TASKS = {"vqav2", "cococap", "docvqa", "chartqa", "tallyqa", "nlvr2", "msrvtt_qa", "refcoco", "textvqa", "vsr", "pubtabnet"}
+FIRST_TASKS = {
+    "vqav2",
+    "cococap",
+    "docvqa",
+    "chartqa",
+    "tallyqa",
+    "nlvr2",
+    "msrvtt_qa",
+    "refcoco",
+    "textvqa",
+    "vsr",
+    "pubtabnet",
+}
 
 
 def test_help_names_every_verb(evalsuite: Call) -> None:

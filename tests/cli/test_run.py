@@ -15,8 +15,21 @@ ROWS = [{"id": str(n), "question": f"say {n}", "answer": f"say {n}"} for n in ra
 
 @pytest.fixture
 def arguments(own_task: Callable[..., Path], tmp_path: Path) -> list[str | Path]:
-    return ["run", "--backend", "slow", "--tasks", "own", "--specs", own_task(ROWS), "--data", "files",
-            "--data-dir", tmp_path / "data", "--out", tmp_path / "out"]
+    return [
+        "run",
+        "--backend",
+        "slow",
+        "--tasks",
+        "own",
+        "--specs",
+        own_task(ROWS),
+        "--data",
+        "files",
+        "--data-dir",
+        tmp_path / "data",
+        "--out",
+        tmp_path / "out",
+    ]
 
 
 def test_a_run_ends_with_a_table_and_a_report(
@@ -28,7 +41,12 @@ def test_a_run_ends_with_a_table_and_a_report(
     assert (tmp_path / "out" / "report" / "index.html").is_file()
     assert str(tmp_path / "out" / "report" / "index.html") in done.stdout
     assert {path.name for path in (tmp_path / "out").iterdir()} >= {
-        "manifest.json", "predictions.sqlite", "results.json", "results.parquet", "report"}
+        "manifest.json",
+        "predictions.sqlite",
+        "results.json",
+        "results.parquet",
+        "report",
+    }
 
 
 def test_results_are_a_row_per_value_with_what_must_be_quoted(
@@ -104,7 +122,9 @@ def test_a_wrong_word_is_named_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_data_is_named_with_the_way_out(arguments: list[str | Path], evalsuite: Call, plug_in: Path, tmp_path: Path) -> None:
+def test_missing_data_is_named_with_the_way_out(
+    arguments: list[str | Path], evalsuite: Call, plug_in: Path, tmp_path: Path
+) -> None:
     (tmp_path / "data" / "own" / "test.jsonl").unlink()
     done = evalsuite(*arguments, path=(plug_in,))
     assert done.returncode == 1 and "data/own: no file of split 'test'" in done.stderr
@@ -113,8 +133,13 @@ def test_missing_data_is_named_with_the_way_out(arguments: list[str | Path], eva
 
 @pytest.mark.parametrize(("budget", "status"), [("10%", 0), ("1", 0), ("0", 1), ("1%", 1)])
 def test_bad_examples_count_against_the_budget(
-    own_task: Callable[..., Path], arguments: list[str | Path], evalsuite: Call, plug_in: Path, tmp_path: Path,
-    budget: str, status: int,
+    own_task: Callable[..., Path],
+    arguments: list[str | Path],
+    evalsuite: Call,
+    plug_in: Path,
+    tmp_path: Path,
+    budget: str,
+    status: int,
 ) -> None:
     own_task([*ROWS[:9], {"id": "9", "question": None, "answer": "x"}])
     done = evalsuite(*arguments, "--max-errors", budget, path=(plug_in,))

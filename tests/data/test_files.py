@@ -16,7 +16,7 @@ from evalsuite.data.files import ANY_COLUMN, FilesSource
 from evalsuite.errors import DataError
 from evalsuite.specs.schema import FilesSource as FilesSpec
 
-ROWS = [{"id": str(place), "question": f"which, \"{place}\"?\nand é", "answer": "a"} for place in range(5)]
+ROWS = [{"id": str(place), "question": f'which, "{place}"?\nand é', "answer": "a"} for place in range(5)]
 
 
 def lines(rows: list[Any]) -> str:

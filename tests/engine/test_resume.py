@@ -23,8 +23,22 @@ def command(own_task: Callable[..., Path], tmp_path: Path) -> Callable[[str], li
     specs = own_task(ROWS)
 
     def build(out: str) -> list[str | Path]:
-        return ["run", "--backend", "slow", "--tasks", "own", "--specs", specs, "--data", "files",
-                "--data-dir", tmp_path / "data", "--out", tmp_path / out, "--quiet"]
+        return [
+            "run",
+            "--backend",
+            "slow",
+            "--tasks",
+            "own",
+            "--specs",
+            specs,
+            "--data",
+            "files",
+            "--data-dir",
+            tmp_path / "data",
+            "--out",
+            tmp_path / out,
+            "--quiet",
+        ]
 
     return build
 
@@ -55,7 +69,11 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 
 @pytest.mark.parametrize("moments", [[1], [0, 17], [8, 40, 56]])
 def test_killing_and_repeating_gives_the_result_of_an_uninterrupted_run(
-    command: Callable[[str], list[str | Path]], start: Start, evalsuite: Call, plug_in: Path, tmp_path: Path,
+    command: Callable[[str], list[str | Path]],
+    start: Start,
+    evalsuite: Call,
+    plug_in: Path,
+    tmp_path: Path,
     moments: list[int],
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -85,7 +103,11 @@ def test_what_is_stored_is_not_asked_again(
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
-    command: Callable[[str], list[str | Path]], start: Start, evalsuite: Call, plug_in: Path, tmp_path: Path,
+    command: Callable[[str], list[str | Path]],
+    start: Start,
+    evalsuite: Call,
+    plug_in: Path,
+    tmp_path: Path,
     how: signal.Signals,
 ) -> None:
     process = start(*command("out"), path=(plug_in,), SECONDS="0.2")

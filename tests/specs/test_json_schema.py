@@ -81,13 +81,16 @@ def test_every_shipped_spec_fits_the_json_schema() -> None:
         assert list(violations(SCHEMA, read_yaml(path).data)) == [], path.name
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    ("  max_tokens: 32", "  max_tokns: 32"),
-    ("max_new_tokens: 16", "max_new_tokens: 0"),
-    ("id: signs", "id: Signs"),
-    ("title: Signs\n", ""),
-    ("    headline: true", "    headline: yes"),
-])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  max_tokens: 32", "  max_tokns: 32"),
+        ("max_new_tokens: 16", "max_new_tokens: 0"),
+        ("id: signs", "id: Signs"),
+        ("title: Signs\n", ""),
+        ("    headline: true", "    headline: yes"),
+    ],
+)
 def test_what_the_loader_refuses_the_json_schema_refuses(write_spec: Write, old: str, new: str) -> None:
     assert not any(violations(SCHEMA, read_yaml(write_spec()).data))
     assert any(violations(SCHEMA, read_yaml(write_spec((old, new))).data))

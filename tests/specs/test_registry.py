@@ -53,26 +53,32 @@ def test_tasks_are_ordered_by_family_then_id(small: TaskRegistry) -> None:
     assert small.families() == ["captioning", "vqa"]
 
 
-@pytest.mark.parametrize(("selection", "expected"), [
-    ("beta,delta", ["beta", "delta"]),
-    ("all", ["delta", "gamma", "alpha", "beta"]),
-    ("family:vqa", ["alpha", "beta"]),
-    ("beta,family:vqa", ["beta", "alpha"]),
-    (" beta , beta,", ["beta"]),
-    ("all,-family:vqa,-delta", ["gamma"]),
-    (["beta,gamma", "alpha"], ["beta", "gamma", "alpha"]),
-])
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        ("beta,delta", ["beta", "delta"]),
+        ("all", ["delta", "gamma", "alpha", "beta"]),
+        ("family:vqa", ["alpha", "beta"]),
+        ("beta,family:vqa", ["beta", "alpha"]),
+        (" beta , beta,", ["beta"]),
+        ("all,-family:vqa,-delta", ["gamma"]),
+        (["beta,gamma", "alpha"], ["beta", "gamma", "alpha"]),
+    ],
+)
 def test_a_selection_keeps_the_order_given_and_names_each_task_once(
     small: TaskRegistry, selection: str | list[str], expected: list[str]
 ) -> None:
     assert ids(small, selection) == expected
 
 
-@pytest.mark.parametrize(("selection", "message"), [
-    ("betta", "unknown task 'betta'. Did you mean 'beta'?"),
-    ("family:vqaa", "unknown task 'family:vqaa'. Did you mean 'family:vqa'?"),
-    ("all,-bet", "unknown task 'bet'. Did you mean 'beta'?"),
-])
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ("betta", "unknown task 'betta'. Did you mean 'beta'?"),
+        ("family:vqaa", "unknown task 'family:vqaa'. Did you mean 'family:vqa'?"),
+        ("all,-bet", "unknown task 'bet'. Did you mean 'beta'?"),
+    ],
+)
 def test_an_unknown_word_of_a_selection_gets_the_nearest_one(small: TaskRegistry, selection: str, message: str) -> None:
     with pytest.raises(UnknownName) as caught:
         small.select(selection)
@@ -140,12 +146,15 @@ def test_a_folder_without_specs_is_refused(write_spec: Write) -> None:
         TaskRegistry(["empty"], shipped=False, plugins=False)
 
 
-@pytest.mark.parametrize("code", [
-    "FOLDER = {folder!r}",
-    "import pathlib\nFOLDER = pathlib.Path({folder!r})",
-    "def FOLDER():\n    return {folder!r}",
-    "FOLDER = {folder!r} + '/one.yaml'",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "FOLDER = {folder!r}",
+        "import pathlib\nFOLDER = pathlib.Path({folder!r})",
+        "def FOLDER():\n    return {folder!r}",
+        "FOLDER = {folder!r} + '/one.yaml'",
+    ],
+)
 def test_a_package_adds_tasks_by_a_path_or_a_function(write_spec: Write, install: Install, code: str) -> None:
     folder = write_spec(name="tasks/one.yaml").resolve().parent
     install("streets", "all = streets:FOLDER", code.format(folder=str(folder)))
@@ -154,14 +163,23 @@ def test_a_package_adds_tasks_by_a_path_or_a_function(write_spec: Write, install
     assert registry.entry("signs").origin == "streets"
 
 
-@pytest.mark.parametrize(("entry", "code", "reason"), [
-    ("all = streets:FOLDER", "raise ValueError('half installed')",
-     "ValueError: half installed. Update or uninstall the package"),
-    ("all = streets:FOLDR", "FOLDER = '.'",
-     "AttributeError: module 'streets' has no attribute 'FOLDR'. Update or uninstall the package"),
-    ("all = streets:FOLDER", "FOLDER = 7", "must give the path of a YAML file or folder, not int"),
-    ("all = streets:FOLDER", "FOLDER = 'nowhere/at/all'", "no *.yaml file at nowhere/at/all"),
-])
+@pytest.mark.parametrize(
+    ("entry", "code", "reason"),
+    [
+        (
+            "all = streets:FOLDER",
+            "raise ValueError('half installed')",
+            "ValueError: half installed. Update or uninstall the package",
+        ),
+        (
+            "all = streets:FOLDR",
+            "FOLDER = '.'",
+            "AttributeError: module 'streets' has no attribute 'FOLDR'. Update or uninstall the package",
+        ),
+        ("all = streets:FOLDER", "FOLDER = 7", "must give the path of a YAML file or folder, not int"),
+        ("all = streets:FOLDER", "FOLDER = 'nowhere/at/all'", "no *.yaml file at nowhere/at/all"),
+    ],
+)
 def test_a_broken_package_is_named(write_spec: Write, install: Install, entry: str, code: str, reason: str) -> None:
     write_spec()
     install("streets", entry, code)
