@@ -16,7 +16,7 @@ import importlib.metadata
 from typing import Any
 
 from evalsuite.errors import UnknownName, UsageError
-from evalsuite.metrics.base import MeanMetric, Metric, Value
+from evalsuite.metrics.base import Answer, MeanMetric, Metric, Value, WeightedMetric
 
 if __name__ == "metrics":
     raise ImportError("import evalsuite.metrics; 'metrics' would be a second copy of it")
@@ -38,7 +38,17 @@ METRICS: dict[str, str] = {
 
 ENTRY_POINTS = "evalsuite.metrics"
 
-__all__ = ["METRICS", "MeanMetric", "Metric", "Value", "known_metrics", "load_metric", "metric_class"]
+__all__ = [
+    "METRICS",
+    "Answer",
+    "MeanMetric",
+    "Metric",
+    "Value",
+    "WeightedMetric",
+    "known_metrics",
+    "load_metric",
+    "metric_class",
+]
 
 
 def known_metrics() -> list[str]:

@@ -33,6 +33,20 @@ class Value:
     bounds: tuple[float | None, float | None] = (0.0, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A prediction with more than its text, for metrics that set ``takes_answers``.
+
+    id: the example's id. log_probabilities: of the generated tokens (natural log, raw softmax), where the backend
+    gave them; token_ids beside them.
+    """
+
+    text: str
+    id: str = ""
+    token_ids: tuple[int, ...] | None = None
+    log_probabilities: tuple[float, ...] | None = None
+
+
 @dataclass(frozen=True)
 class Metric(ABC):
     """Base of all metrics.
@@ -40,26 +54,30 @@ class Metric(ABC):
     name, version: identify the rule; raise the version whenever a score could change.
     values: what ``finalize`` returns, the headline first.
     needs_corpus: ``prepare`` must see the whole corpus before ``statistics`` is called.
+    takes_answers: predictions are :class:`Answer` records instead of texts.
+    heavy: scoring may spread the examples over processes; needs ``statistics`` that see one example at a time.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     values: ClassVar[tuple[Value, ...]]
     needs_corpus: ClassVar[bool] = False
+    takes_answers: ClassVar[bool] = False
+    heavy: ClassVar[bool] = False
     source: ClassVar[str] = ""
 
     def check(self) -> None:  # noqa: B027 (most metrics need nothing)
         """Raise an error now if something the metric needs (a file, a program) is missing."""
 
-    def prepare(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> Metric:
+    def prepare(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> Metric:
         """The metric made ready for this corpus, in data set order; most return themselves."""
         return self
 
     @abstractmethod
-    def statistics(self, prediction: str, references: Sequence[Any]) -> Array:
-        """Shape (k,), float64: adds up over examples."""
+    def statistics(self, prediction: Any, references: Sequence[Any]) -> Array:
+        """Shape (k,), float64: adds up over examples. ``prediction`` is a text, or an Answer (``takes_answers``)."""
 
-    def batch_statistics(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> Array:
+    def batch_statistics(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> Array:
         """Shape (n, k): ``statistics`` of many examples; metrics that gain from a batch override it."""
         return np.stack([self.statistics(p, r) for p, r in zip(predictions, references, strict=True)])
 
@@ -67,7 +85,7 @@ class Metric(ABC):
     def finalize(self, total: Array) -> dict[str, Array]:
         """Named official values from summed statistics. ``total`` has shape (..., k), each value shape (...)."""
 
-    def score(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> dict[str, float]:
+    def score(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> dict[str, float]:
         """Official values of a whole corpus, in the official unit.
 
         Raises ValueError when there are no examples or the lengths differ.
@@ -77,8 +95,11 @@ class Metric(ABC):
         if not len(predictions):
             raise ValueError(f"{self.name}: no examples to score")
         ready = self.prepare(predictions, references)
-        total = ready.batch_statistics(predictions, references).sum(axis=0)
-        return {name: float(value) for name, value in ready.finalize(total).items()}
+        if isinstance(ready, WeightedMetric):
+            values = ready.weighted_values(np.ones(len(predictions)))
+        else:
+            values = ready.finalize(ready.batch_statistics(predictions, references).sum(axis=0))
+        return {name: float(value) for name, value in values.items()}
 
     def parameters(self) -> dict[str, Any]:
         """Parameters by name, without those that a metric marks as working state (leading underscore)."""
@@ -95,18 +116,43 @@ class MeanMetric(Metric):
     """A metric whose value is the mean of a score per example: statistics are (score, 1)."""
 
     @abstractmethod
-    def example(self, prediction: str, references: Sequence[Any]) -> float:
+    def example(self, prediction: Any, references: Sequence[Any]) -> float:
         """The score of one example, in the official unit."""
 
-    def statistics(self, prediction: str, references: Sequence[Any]) -> Array:
+    def statistics(self, prediction: Any, references: Sequence[Any]) -> Array:
         return np.array([self.example(prediction, references), 1.0])
 
-    def batch_statistics(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> Array:
+    def batch_statistics(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> Array:
         scores = [self.example(p, r) for p, r in zip(predictions, references, strict=True)]
         return np.column_stack([np.array(scores, dtype=np.float64), np.ones(len(scores))])
 
     def finalize(self, total: Array) -> dict[str, Array]:
         return {self.values[0].name: ratio(total[..., 0], total[..., 1])}
+
+
+@dataclass(frozen=True)
+class WeightedMetric(Metric):
+    """A metric that is no function of a sum over examples, such as average precision.
+
+    Its prepared form gives its values under any weighting of the examples: a stratum is a weighting with zeros, a
+    bootstrap resample one with counts.
+    """
+
+    needs_corpus: ClassVar[bool] = True
+
+    @abstractmethod
+    def weighted_values(self, weights: Array) -> dict[str, Array]:
+        """Official values when example i counts ``weights[..., i]`` times, for a prepared metric.
+
+        ``weights`` has shape (..., n), each value shape (...).
+        """
+
+    def statistics(self, prediction: Any, references: Sequence[Any]) -> Array:
+        """An example counts once; nothing else of it adds up."""
+        return np.ones(1)
+
+    def finalize(self, total: Array) -> dict[str, Array]:
+        raise TypeError(f"{self.name} is no function of a sum: use weighted_values")
 
 
 def ratio(numerator: Any, denominator: Any, empty: float = float("nan")) -> Array:

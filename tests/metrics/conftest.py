@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "golden"
+GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
 
 
 def _decode(value: dict[str, Any]) -> Any:
@@ -19,7 +19,7 @@ def _decode(value: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="session")
 def golden() -> Callable[[str], list[dict[str, Any]]]:
-    """``golden("anls")`` reads tests/fixtures/golden/anls.jsonl.gz, a dict a line, ``{"__float__": "nan"}`` as NaN."""
+    """``golden("anls")`` reads metrics/golden/anls.jsonl.gz, a dict a line, ``{"__float__": "nan"}`` as NaN."""
 
     def read(name: str) -> list[dict[str, Any]]:
         with gzip.open(GOLDEN / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
