@@ -24,6 +24,7 @@ class RunResult:
 
     rows: results in long form, see :class:`evalsuite.results.ResultRow`.
     failures: task id -> why it was not completed or not scored; empty when everything asked for was done.
+    notes: what a user should know that is no failure.
     report: the written report, None when there was nothing to report.
     """
 
@@ -56,12 +57,14 @@ def run(
     model: str | None = None,
     data: str = "synthetic",
     data_dir: Path | str | None = None,
+    data_seed: int = 0,
     limit: int | str | None = None,
     attributes: Mapping[str, Any] | None = None,
-    options: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
     max_errors: int | str = "1%",
     out: Path | str | None = None,
     specs: Sequence[Path | str] = (),
+    workers: int | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run tasks on a model, score them, write the report: ``evalsuite run``.
@@ -75,12 +78,14 @@ def run(
         model=model,
         data=data,
         data_dir=Path(data_dir) if data_dir is not None else None,
+        data_seed=data_seed,
         limit=Limit.parse(str(limit)) if limit is not None else None,
         attributes=dict(attributes or {}),
-        options=dict(options or {}),
+        options={name: str(value) for name, value in (options or {}).items()},
         max_errors=ErrorBudget.parse(str(max_errors)),
         out=Path(out) if out is not None else None,
         specs=tuple(Path(folder) for folder in specs),
+        workers=workers,
     )
     return run_config(config, observer)
 
@@ -103,22 +108,28 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
 
     outcome = execute(plan, observer, command)
     scored = score(outcome.folder, specs=plan.config.specs)
+    asked = {task.spec.id for task in plan.tasks}  # the folder may hold tasks of earlier commands
+    unscored = {task: message for task, message in scored.failures.items() if task in asked}
     return RunResult(
         outcome.folder,
         scored.rows,
-        {**scored.failures, **outcome.failures},
+        {**unscored, **outcome.failures},
         outcome.notes,
         report(outcome.folder) if scored.rows else None,
     )
 
 
 def score(folder: Path | str, *, specs: Sequence[Path | str] = (), resamples: int = 1000) -> RunResult:
-    """Score the stored predictions of a run again, without model or data: ``evalsuite score``."""
+    """Score the stored predictions of a run again, without model or data: ``evalsuite score``.
+
+    What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are not ``complete``.
+    """
     from evalsuite.scoring import score_run
 
     registry = TaskRegistry(tuple(Path(extra) for extra in specs))
     scored = score_run(Path(folder), registry, resamples=resamples)
-    return RunResult(scored.folder, scored.rows, scored.failures)
+    notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
+    return RunResult(scored.folder, scored.rows, scored.failures, notes)
 
 
 def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:

@@ -116,8 +116,10 @@ def _accelerator() -> str:
     """What torch would compute on, where torch is installed."""
     if _version("torch") is None:
         return "not known (torch is not installed)"
-    import torch
-
+    try:
+        import torch
+    except Exception as error:  # an installation that does not fit this machine fails in many ways
+        return f"not known (torch cannot be imported: {error})"
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     return "Apple GPU" if torch.backends.mps.is_available() else "none"

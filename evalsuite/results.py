@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import StoreError
-from evalsuite.runfolder import RESULTS, RESULTS_PARQUET, write_json
+from evalsuite.runfolder import RESULTS, RESULTS_PARQUET, replacing, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +19,8 @@ class ResultRow:
     value, ci_low, ci_high: in ``unit``, the unit that papers print; None where the metric is undefined.
     n: examples scored, failed ones as empty answers; errors: how many failed.
     signature: metric, version and parameters; with ``protocol`` and ``task_version``, what to quote with the value.
+    complete: whether the run of the task ended as it was asked for; False when it was interrupted, failed, or more
+        examples failed than allowed, so that the value stands for a part of the examples.
     """
 
     task: str
@@ -47,6 +47,7 @@ class ResultRow:
     data: str
     backend: str
     model: str
+    complete: bool = True
 
 
 def write_results(folder: Path, rows: Sequence[ResultRow]) -> None:
@@ -65,10 +66,11 @@ def _write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
         [(field.name, types.get(str(field.type), pa.string())) for field in dataclasses.fields(ResultRow)]
     )
     flat = [{**record, "attributes": json.dumps(record["attributes"], sort_keys=True)} for record in records]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        pq.write_table(pa.Table.from_pylist(flat, schema=schema), temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(f"{path}: cannot be written ({error})") from error
+    flat = [{name: _unicode(value) for name, value in record.items()} for record in flat]
+    with replacing(path) as temporary, open(temporary, "wb") as handle:
+        pq.write_table(pa.Table.from_pylist(flat, schema=schema), handle)
+
+
+def _unicode(value: Any) -> Any:
+    """Text without lone surrogates, which a folder's name may hold and Parquet cannot."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

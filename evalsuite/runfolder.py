@@ -8,20 +8,23 @@ import hashlib
 import json
 import os
 import re
+import traceback
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import StoreError
+from evalsuite.errors import EvalsuiteError, StoreError
 from evalsuite.store import FILE_NAME
 
 MANIFEST_VERSION = 1
-MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK = (
+MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK, LOG = (
     "manifest.json",
     "results.json",
     "results.parquet",
     FILE_NAME,
     ".lock",
+    "failures.log",
 )
 
 
@@ -51,34 +54,49 @@ def locked(folder: Path) -> Iterator[None]:
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             handle.seek(0)
             raise StoreError(
                 f"{folder}: in use by {handle.read().strip() or 'another process'}; wait for it or choose another --out"
             ) from error
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"process {os.getpid()} on {os.uname().nodename}")
-        handle.flush()
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be locked ({error.strerror}); choose an --out elsewhere") from error
+        with contextlib.suppress(OSError):  # a full disk has no room for the name of the holder
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()} on {os.uname().nodename}")
+            handle.flush()
         yield
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text``: a reader sees the old file or the new one, never a part."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write to; the file takes the place of ``path`` when the block ends, and is removed when it raises.
+
+    A reader sees the old file or the new one, never a part. Raises StoreError when it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
+        yield temporary
+        with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text``, whole or not at all. Raises StoreError when it cannot be written."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Replace ``path`` by ``value``. Lone surrogates, such as bytes of a path that are no text, stay JSON escapes."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, text.encode("utf-8", "backslashreplace").decode())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -95,4 +113,25 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: written by another version of evalsuite "
             f"({manifest.get('evalsuite', 'unknown') if isinstance(manifest, dict) else 'unknown'})"
         )
+    for name, kind in (("run", dict), ("tasks", dict), ("models", dict), ("sessions", list)):
+        if not isinstance(manifest.get(name), kind):
+            raise StoreError(f"{path}: has no {name!r}; move it away and give the run command again")
     return manifest
+
+
+def describe_failure(folder: Path, task: str, error: Exception) -> str:
+    """One line for the user; for what nobody expected, the traceback goes to a file in the run folder."""
+    if isinstance(error, EvalsuiteError):
+        return str(error)
+    message = f"{type(error).__name__}: {error}"
+    try:
+        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"--- {now()} {task}\n{''.join(traceback.format_exception(error))}\n")
+    except OSError:
+        return message
+    return f"{message} (traceback in {folder / LOG})"
+
+
+def now() -> str:
+    """The time in UTC, as manifests and logs write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

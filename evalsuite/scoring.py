@@ -4,38 +4,48 @@ from __future__ import annotations
 
 import itertools
 import math
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import EvalsuiteError, ScoringError
-from evalsuite.metrics import Metric, load_metric
+from evalsuite.errors import ScoringError
+from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric
 from evalsuite.parsing import parse_answer
 from evalsuite.results import ResultRow, write_results
-from evalsuite.runfolder import STORE, read_manifest
+from evalsuite.runfolder import STORE, describe_failure, read_manifest
 from evalsuite.specs.digest import inference_digest
-from evalsuite.specs.schema import MetricUse, TaskSpec
-from evalsuite.statistics import bootstrap
+from evalsuite.specs.schema import TaskSpec
+from evalsuite.statistics import bootstrap, bootstrap_weights
 from evalsuite.store import PredictionStore
 from evalsuite.types import JsonValue, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from evalsuite.metrics.base import Array
     from evalsuite.specs import TaskRegistry
 
+    Mask = NDArray[np.bool_]
+
 CHUNK = 4096
+_NO_GROUP = -1
 
 
 @dataclass
 class ScoredRun:
-    """The results of a run; ``failures`` says which tasks could not be scored, and why."""
+    """The results of a run.
+
+    failures: why a task could not be scored. incomplete: why the values of a task are not those of a finished run.
+    """
 
     folder: Path
     rows: list[ResultRow] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    incomplete: dict[str, str] = field(default_factory=dict)
 
 
 def score_run(folder: Path, registry: TaskRegistry | None = None, *, resamples: int = 1000) -> ScoredRun:
@@ -48,81 +58,126 @@ def score_run(folder: Path, registry: TaskRegistry | None = None, *, resamples: 
     manifest = read_manifest(folder)
     scored = ScoredRun(folder)
     with PredictionStore(folder / STORE, read_only=True) as store:
-        counts = store.counts()
         for task_id, entry in manifest["tasks"].items():
-            spec = _spec(task_id, entry, registry)
+            if entry.get("state") != "done":
+                scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
             try:
-                for split in spec.splits:
-                    if (task_id, split.name) in counts:
-                        stop = entry["stops"].get(split.name)
-                        scored.rows += _score_split(store, spec, split.name, stop, manifest, resamples)
-            except EvalsuiteError as error:
-                scored.failures[task_id] = str(error)
+                scored.rows += _score_task(store, _spec(task_id, entry, registry), manifest, resamples)
+            # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
+            except Exception as error:
+                scored.failures[task_id] = describe_failure(folder, task_id, error)
     write_results(folder, scored.rows)
     return scored
 
 
 def _spec(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | None) -> TaskSpec:
-    kept = TaskSpec.model_validate(entry["spec"])
+    try:
+        kept = TaskSpec.model_validate(entry["spec"])
+    except ValueError as error:
+        raise ScoringError(f"the spec in the manifest is of another version of evalsuite ({error})") from error
     if registry is None or task_id not in registry.ids():
         return kept
     current = registry.get(task_id)
     return current if inference_digest(current) == inference_digest(kept) else kept
 
 
+def _score_task(store: PredictionStore, spec: TaskSpec, manifest: Mapping[str, Any], resamples: int) -> list[ResultRow]:
+    stops = manifest["tasks"][spec.id]["stops"]
+    found = [split.name for split in spec.splits if store.count(spec.id, split.name, stops.get(split.name)).stored]
+    if not found:
+        raise ScoringError("no prediction is stored; give the run command again")
+    rows: list[ResultRow] = []
+    for split in found:
+        rows += _score_split(store, spec, split, manifest, resamples)
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class _Scorable:
     """What scoring needs of one split, in data set order. Examples without references are only counted."""
 
-    predictions: list[str]
+    answers: list[Answer]
     references: list[Sequence[JsonValue]]
+
+    def predictions(self, metric: Metric) -> list[Answer] | list[str]:
+        """The answers in the form that the metric takes."""
+        return self.answers if metric.takes_answers else [answer.text for answer in self.answers]
 
 
 @dataclass
 class _Groups:
-    """Which stratum value each scored example belongs to: codes by stratum name, grown while reading."""
+    """Which stratum value each scored example belongs to: codes by stratum name, grown while reading.
+
+    An example whose record gave no value belongs to none of the stratum's groups, but to the whole.
+    """
 
     names: tuple[str, ...]
     values: dict[str, dict[str, int]] = field(default_factory=dict)
-    codes: dict[str, list[int]] = field(default_factory=dict)
-    errors: dict[tuple[str, str], int] = field(default_factory=dict)
+    codes: dict[str, array[int]] = field(default_factory=dict)
+    errors: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, prediction: Prediction) -> None:
         for name in self.names:
-            value = prediction.strata.get(name, "")
-            codes = self.values.setdefault(name, {})
-            self.codes.setdefault(name, []).append(codes.setdefault(value, len(codes)))
+            value = prediction.strata.get(name)
+            known = self.values.setdefault(name, {})
+            code = _NO_GROUP if value is None else known.setdefault(value, len(known))
+            self.codes.setdefault(name, array("i")).append(code)
 
     def count_error(self, prediction: Prediction) -> None:
-        for key in [("", ""), *((name, prediction.strata.get(name, "")) for name in self.names)]:
-            self.errors[key] = self.errors.get(key, 0) + 1
+        self.errors["", ""] += 1
+        self.errors.update((name, prediction.strata[name]) for name in self.names if name in prediction.strata)
 
-    def masks(self) -> Iterator[tuple[str, str, np.ndarray | slice]]:
-        """(stratum name, value, rows): first all rows under empty names, then each value of each stratum."""
+    def masks(self, n: int) -> Iterator[tuple[str, str, Mask]]:
+        """(stratum name, value, which of n examples): first all of them under empty names, then each value."""
         import numpy as np
 
-        yield "", "", slice(None)
+        yield "", "", np.ones(n, bool)
         for name in self.names:
-            codes = np.asarray(self.codes.get(name, []))
+            codes = np.asarray(self.codes.get(name, ()), np.int32)
             for value, code in self.values.get(name, {}).items():
                 yield name, value, codes == code
 
 
 def _score_split(
-    store: PredictionStore, spec: TaskSpec, split: str, stop: int | None, manifest: Mapping[str, Any], resamples: int
+    store: PredictionStore, spec: TaskSpec, split: str, manifest: Mapping[str, Any], resamples: int
 ) -> list[ResultRow]:
     groups = _Groups(tuple(spec.fields.strata))
     metrics = [load_metric(use.name, **use.parameters) for use in spec.metrics]
-    statistics = _all_statistics(_scorable(store.read(spec.id, split, stop), spec, groups), metrics)
+    for metric in metrics:
+        metric.check()
+    predictions = store.read(spec.id, split, manifest["tasks"][spec.id]["stops"].get(split))
+    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
-    rows = []
+    rows: list[ResultRow] = []
     for use, metric, table in zip(spec.metrics, metrics, statistics, strict=True):
-        for stratum, value, mask in groups.masks():
-            part = table[mask]
-            errors = groups.errors.get((stratum, value), 0)
-            rows += _rows(spec, split, stratum, value, use, metric, part, errors, manifest, resamples)
+        for stratum, value, mask in groups.masks(len(table)):
+            shared = _shared_fields(spec, split, stratum, value, manifest)
+            shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value]}
+            rows += _rows(metric, table, mask, use.headline, shared, resamples)
     return rows
+
+
+def _shared_fields(spec: TaskSpec, split: str, stratum: str, value: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What all values of one split or stratum have in common."""
+    place = {stratum: value} if stratum else {}
+    paper = next((row for row in spec.rows if row.split == split and dict(row.stratum) == place), None)
+    return {
+        "task": spec.id,
+        "task_version": spec.version,
+        "title": spec.title,
+        "family": spec.family,
+        "paper_name": paper.name if paper else "",
+        "reference": paper.reference if paper else "",
+        "split": split,
+        "stratum": f"{stratum}={value}" if stratum else "",
+        "attributes": manifest["run"]["attributes"],
+        "run": manifest["name"],
+        "data": manifest["run"]["data"],
+        "backend": manifest["run"]["backend"],
+        "model": _model(spec, manifest),
+        "complete": manifest["tasks"][spec.id].get("state") == "done",
+    }
 
 
 def _scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: _Groups) -> Iterator[_Scorable]:
@@ -135,9 +190,19 @@ def _scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: _Groups
                 groups.count_error(prediction)
             if prediction.references is not None:
                 groups.add(prediction)
-                part.predictions.append(parse_answer(prediction.text, spec.parsing))
+                part.answers.append(_answer(prediction, spec))
                 part.references.append(prediction.references)
         yield part
+
+
+def _answer(prediction: Prediction, spec: TaskSpec) -> Answer:
+    token_ids, log_probabilities = (prediction.details.get(name) for name in ("token_ids", "log_probabilities"))
+    return Answer(
+        parse_answer(prediction.text, spec.parsing),
+        prediction.key.id,
+        None if token_ids is None else tuple(token_ids),
+        None if log_probabilities is None else tuple(log_probabilities),
+    )
 
 
 def _all_statistics(parts: Iterator[_Scorable], metrics: list[Metric]) -> list[Array] | None:
@@ -150,78 +215,52 @@ def _all_statistics(parts: Iterator[_Scorable], metrics: list[Metric]) -> list[A
     if any(metric.needs_corpus for metric in metrics):
         whole = _Scorable([], [])
         for part in parts:
-            whole.predictions.extend(part.predictions)
+            whole.answers.extend(part.answers)
             whole.references.extend(part.references)
-        if whole.predictions:
-            metrics[:] = [metric.prepare(whole.predictions, whole.references) for metric in metrics]
+        if whole.answers:
+            metrics[:] = [metric.prepare(whole.predictions(metric), whole.references) for metric in metrics]
         parts = iter([whole])
     tables: list[list[Array]] = [[] for _ in metrics]
     for part in parts:
-        if part.predictions:
+        if part.answers:
             for table, metric in zip(tables, metrics, strict=True):
-                table.append(metric.batch_statistics(part.predictions, part.references))
+                table.append(metric.batch_statistics(part.predictions(metric), part.references))
     return [np.concatenate(table) for table in tables] if tables[0] else None
 
 
 def _rows(
-    spec: TaskSpec,
-    split: str,
-    stratum: str,
-    value: str,
-    use: MetricUse,
-    metric: Metric,
-    statistics: Array,
-    errors: int,
-    manifest: Mapping[str, Any],
-    resamples: int,
-) -> list[ResultRow]:
-    official = metric.finalize(statistics.sum(axis=0))
-    intervals = bootstrap(metric, statistics, resamples=resamples) if resamples else {}
-    paper = next(
-        (row for row in spec.rows if row.split == split and dict(row.stratum) == _stratum(stratum, value)), None
-    )
-    rows = []
+    metric: Metric, table: Array, chosen: Mask, headline: bool, shared: Mapping[str, Any], resamples: int
+) -> Iterator[ResultRow]:
+    """A row for each value of the metric over the chosen examples; the first is the headline where the metric is."""
+    intervals = {}
+    if isinstance(metric, WeightedMetric):
+        official = metric.weighted_values(chosen.astype(float))
+        if resamples:
+            intervals = bootstrap_weights(metric, chosen, resamples=resamples)
+    else:
+        official = metric.finalize(table[chosen].sum(axis=0))
+        if resamples:
+            intervals = bootstrap(metric, table[chosen], resamples=resamples)
     for position, info in enumerate(metric.values):
         low, high = intervals.get(info.name, (math.nan, math.nan))
-        rows.append(
-            ResultRow(
-                task=spec.id,
-                task_version=spec.version,
-                title=spec.title,
-                family=spec.family,
-                paper_name=paper.name if paper else "",
-                reference=paper.reference if paper else "",
-                split=split,
-                stratum=f"{stratum}={value}" if stratum else "",
-                metric=info.name,
-                signature=metric.signature(),
-                protocol=use.protocol,
-                headline=use.headline and position == 0,
-                value=_number(official[info.name], info.scale),
-                ci_low=_number(low, info.scale),
-                ci_high=_number(high, info.scale),
-                unit=info.unit,
-                n=len(statistics),
-                errors=errors,
-                higher_is_better=info.higher_is_better,
-                attributes=manifest["run"]["attributes"],
-                run=manifest["name"],
-                data=manifest["run"]["data"],
-                backend=manifest["run"]["backend"],
-                model=_model(spec, manifest),
-            )
+        yield ResultRow(
+            metric=info.name,
+            signature=metric.signature(),
+            headline=headline and position == 0,
+            value=_number(official[info.name], info.scale),
+            ci_low=_number(low, info.scale),
+            ci_high=_number(high, info.scale),
+            unit=info.unit,
+            n=int(chosen.sum()),
+            higher_is_better=info.higher_is_better,
+            **shared,
         )
-    return rows
 
 
 def _model(spec: TaskSpec, manifest: Mapping[str, Any]) -> str:
     """The model that answered: as it was asked for, or what the backend's default turned out to be."""
     asked = manifest["tasks"][spec.id]["model"] or ""
     return asked or str(manifest["models"].get("", {}).get("model") or "")
-
-
-def _stratum(name: str, value: str) -> dict[str, str]:
-    return {name: value} if name else {}
 
 
 def _number(value: Any, scale: float) -> float | None:

@@ -6,10 +6,12 @@ weights, and all resamples together are one product ``weights @ statistics``: no
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.metrics.base import Array, Metric
+from evalsuite.metrics.base import Array, Metric, WeightedMetric
 
 Interval = tuple[float, float]
 
@@ -29,11 +31,28 @@ def bootstrap(
     statistics: shape (n, k), a row per example, from the metric made ready for this corpus.
     Raises ValueError for no examples, a wrong shape, fewer than one resample, or a confidence not between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, not {confidence}")
-    tail = (1 - confidence) / 2
-    values = metric.finalize(resampled_totals(statistics, resamples=resamples, seed=seed))
-    return {name: _interval(np.asarray(value, np.float64), tail) for name, value in values.items()}
+    return _intervals(metric.finalize(resampled_totals(statistics, resamples=resamples, seed=seed)), confidence)
+
+
+def bootstrap_weights(
+    metric: WeightedMetric,
+    chosen: NDArray[np.bool_],
+    *,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """:func:`bootstrap` for a metric that is no function of a sum, prepared on the whole corpus.
+
+    chosen: shape (n,), the examples of the corpus that are resampled; the others weigh 0.
+    """
+    _check(int(chosen.sum()), resamples)
+    parts = []
+    for drawn in _weights(np.random.default_rng(seed), int(chosen.sum()), resamples):
+        weights = np.zeros((len(drawn), len(chosen)))
+        weights[:, chosen] = drawn
+        parts.append(metric.weighted_values(weights))
+    return _intervals({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, confidence)
 
 
 def resampled_totals(statistics: Array, *, resamples: int, seed: int) -> Array:
@@ -45,16 +64,24 @@ def resampled_totals(statistics: Array, *, resamples: int, seed: int) -> Array:
     statistics = np.asarray(statistics, np.float64)
     if statistics.ndim != 2:
         raise ValueError(f"statistics have shape (examples, k), not {statistics.shape}")
-    if not len(statistics):
-        raise ValueError("no examples: there is nothing to resample")
-    if resamples < 1:
-        raise ValueError(f"resamples is 1 or more, not {resamples}")
+    _check(len(statistics), resamples)
     generator = np.random.default_rng(seed)
     rows, counts = _sorted_rows(statistics)
     if len(rows) * _DRAWS_PER_CATEGORY <= len(statistics):
-        drawn = generator.multinomial(len(statistics), counts / len(statistics), size=resamples)
-        return np.asarray(drawn @ rows, np.float64)
-    return _draw_examples(generator, np.repeat(rows, counts, axis=0), resamples)
+        shares, drawn = counts / len(statistics), max(1, _DRAWS_AT_ONCE // len(rows))
+        sizes = [min(drawn, resamples - start) for start in range(0, resamples, drawn)]
+        parts = [generator.multinomial(len(statistics), shares, size=size) @ rows for size in sizes]
+    else:
+        rows = np.repeat(rows, counts, axis=0)
+        parts = [weights @ rows for weights in _weights(generator, len(rows), resamples)]
+    return np.concatenate(parts)
+
+
+def _check(examples: int, resamples: int) -> None:
+    if not examples:
+        raise ValueError("no examples: there is nothing to resample")
+    if resamples < 1:
+        raise ValueError(f"resamples is 1 or more, not {resamples}")
 
 
 def _sorted_rows(statistics: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -65,18 +92,24 @@ def _sorted_rows(statistics: Array) -> tuple[Array, NDArray[np.int64]]:
     return ordered[starts], np.diff(np.append(starts, len(ordered)))
 
 
-def _draw_examples(generator: np.random.Generator, rows: Array, resamples: int) -> Array:
-    """Totals of ``resamples`` draws of n of the n rows. Draws follow each other, whatever the size of a chunk."""
-    n = len(rows)
-    totals = np.empty((resamples, rows.shape[1]))
+def _weights(generator: np.random.Generator, n: int, resamples: int) -> Iterator[Array]:
+    """How often each of n examples is drawn, in chunks of resamples: shape (chunk, n).
+
+    Draws follow each other, whatever the size of a chunk.
+    """
     chunk = max(1, _DRAWS_AT_ONCE // n)
     for start in range(0, resamples, chunk):
-        part = totals[start : start + chunk]
-        draws = generator.integers(n, size=(len(part), n))
-        draws += np.arange(len(part))[:, None] * n
-        weights = np.bincount(draws.ravel(), minlength=len(part) * n).reshape(len(part), n)
-        np.matmul(weights.astype(np.float64), rows, out=part)
-    return totals
+        size = min(chunk, resamples - start)
+        draws = generator.integers(n, size=(size, n))
+        draws += np.arange(size)[:, None] * n
+        yield np.bincount(draws.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+
+
+def _intervals(values: Mapping[str, Array], confidence: float) -> dict[str, Interval]:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence lies between 0 and 1, not {confidence}")
+    tail = (1 - confidence) / 2
+    return {name: _interval(np.asarray(value, np.float64), tail) for name, value in values.items()}
 
 
 def _interval(values: Array, tail: float) -> Interval:

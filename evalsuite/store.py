@@ -7,10 +7,12 @@ named and made again, never scored.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +24,8 @@ FORMAT_VERSION = 1
 FILE_NAME = "predictions.sqlite"
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS format (version INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS predictions (
+CREATE TABLE format (version INTEGER NOT NULL);
+CREATE TABLE predictions (
     task TEXT NOT NULL, split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL,
     prompt TEXT NOT NULL, text TEXT NOT NULL, error TEXT,
     target TEXT NOT NULL,    -- JSON: references and strata
@@ -31,7 +33,7 @@ CREATE TABLE IF NOT EXISTS predictions (
     checksum BLOB NOT NULL,
     PRIMARY KEY (task, split, position)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS predictions_by_id ON predictions (task, split, id);
+CREATE UNIQUE INDEX predictions_by_id ON predictions (task, split, id);
 """
 
 _COLUMNS = "task, split, position, id, prompt, text, error, target, details, checksum"
@@ -60,21 +62,25 @@ class PredictionStore:
     """The predictions of one run. One process writes (see :mod:`evalsuite.runfolder`), any number read."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open the store, and create it when it is not there (``read_only``: never written, must be there).
+
+        Raises StoreError for a file that is no store, is damaged as a whole, or is of another version.
+        """
         self.path = path
+        if read_only and not path.is_file():
+            raise StoreError(f"{path}: no such file; is this a run folder?")
+        if not read_only and not path.exists():
+            _create(path)
         try:
-            if read_only:
-                if not path.is_file():
-                    raise StoreError(f"{path}: no such file; is this a run folder?")
-                self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-                self._check_format()
-            else:
-                self._db = sqlite3.connect(path, isolation_level=None)
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing that was committed
-                self._create()
-            self._db.text_factory = _decode
+            self._db = _connect_to_read(path) if read_only else _connect_to_write(path)
         except sqlite3.Error as error:
             raise self._damaged(error) from error
+        try:
+            self._check_format()
+        except BaseException:
+            self._db.close()
+            raise
+        self._db.text_factory = _decode
 
     def __enter__(self) -> PredictionStore:
         return self
@@ -99,7 +105,8 @@ class PredictionStore:
             except sqlite3.IntegrityError:
                 self._db.execute("ROLLBACK")
                 self._db.execute("BEGIN IMMEDIATE")
-                self._insert_one_by_one(rows)
+                for prediction in predictions:
+                    self._insert(prediction)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -119,6 +126,16 @@ class PredictionStore:
             flags[position] = 1
         return flags
 
+    def failed(self, task: str, split: str) -> set[int]:
+        """Positions of error rows."""
+        query = "SELECT position FROM predictions WHERE task = ? AND split = ? AND error IS NOT NULL"
+        return {position for (position,) in self._query(query, (task, split))}
+
+    def is_duplicate(self, key: ExampleKey, position: int) -> bool:
+        """Whether the id stands in a row of another position."""
+        query = "SELECT 1 FROM predictions WHERE task = ? AND split = ? AND id = ? AND position <> ?"
+        return self._query(query, (key.task, key.split, _text(key.id), position)).fetchone() is not None
+
     def ids(self, task: str, split: str) -> Iterator[str]:
         """Ids of stored answers."""
         query = "SELECT id FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
@@ -133,6 +150,12 @@ class PredictionStore:
                     "Give the run command again: it makes such rows anew, then scores."
                 )
             yield _to_prediction(row)
+
+    def count(self, task: str, split: str, stop: int | None = None) -> Count:
+        """Rows of one split at positions below ``stop``."""
+        where, parameters = _where(task, split, stop)
+        row = self._query(f"SELECT count(*), count(error) FROM predictions WHERE {where}", parameters).fetchone()
+        return Count(*row)
 
     def counts(self) -> dict[tuple[str, str], Count]:
         """Stored rows by (task, split)."""
@@ -160,19 +183,20 @@ class PredictionStore:
         return [key for *_, key in damaged]
 
     def _rows(self, task: str, split: str, stop: int | None) -> Iterator[_Row]:
-        query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position < ? ORDER BY position"
-        cursor = self._query(query, (task, split, stop if stop is not None else 1 << 62))
+        where, parameters = _where(task, split, stop)
+        cursor = self._query(f"SELECT {_COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
         try:
             yield from cursor
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 
-    def _insert_one_by_one(self, rows: Iterable[_Row]) -> None:
-        for row in rows:
+    def _insert(self, prediction: Prediction) -> None:
+        while True:
             try:
-                self._db.execute(_INSERT, row)
+                self._db.execute(_INSERT, _to_row(prediction))
+                return
             except sqlite3.IntegrityError:
-                self._db.execute(_INSERT, _as_duplicate(row))
+                prediction = as_duplicate(prediction)
 
     def _query(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -180,14 +204,8 @@ class PredictionStore:
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 
-    def _create(self) -> None:
-        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "format" not in tables:
-            self._db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO format VALUES ({FORMAT_VERSION}); COMMIT;")
-        self._check_format()
-
     def _check_format(self) -> None:
-        (version,) = self._db.execute("SELECT version FROM format").fetchone() or (None,)
+        (version,) = self._query("SELECT version FROM format").fetchone() or (None,)
         if version != FORMAT_VERSION:
             raise StoreError(
                 f"{self.path}: written in store format {version}, this evalsuite reads {FORMAT_VERSION}. "
@@ -201,8 +219,59 @@ class PredictionStore:
         )
 
 
+def as_duplicate(prediction: Prediction) -> Prediction:
+    """The error row of an example whose id is taken by another one: kept under ``id#position``."""
+    id_, position = prediction.key.id, prediction.position
+    return dataclasses.replace(
+        prediction,
+        key=prediction.key._replace(id=f"{id_}#{position}"),
+        text="",
+        error=f"the id {id_!r} occurs twice in the data; this is its occurrence at position {position}",
+        details={},
+    )
+
+
+def _create(path: Path) -> None:
+    """An empty store: made under another name, so that a store is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        # A log that belonged to a store of this name would be played into the new one.
+        for leftover in (temporary, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
+        db = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO format VALUES ({FORMAT_VERSION}); COMMIT;")
+        finally:
+            db.close()
+        os.replace(temporary, path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: cannot be written ({error}); make room or choose another --out") from error
+
+
+def _connect_to_write(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing that was committed
+    return db
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    log = path.with_name(path.name + "-wal")
+    complete = not log.exists() or log.stat().st_size == 0
+    # SQLite reads a store with a log through a file that it makes beside it, which a read-only folder refuses.
+    unchanging = "&immutable=1" if complete and not os.access(path.parent, os.W_OK) else ""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{unchanging}", uri=True)
+
+
+def _where(task: str, split: str, stop: int | None) -> tuple[str, tuple[object, ...]]:
+    if stop is None:
+        return "task = ? AND split = ?", (task, split)
+    return "task = ? AND split = ? AND position < ?", (task, split, stop)
+
+
 def _to_row(prediction: Prediction) -> _Row:
-    target = {"references": prediction.references, "strata": dict(prediction.strata)}
+    strata = {name: _text(value) for name, value in prediction.strata.items()}
+    target = {"references": prediction.references, "strata": strata}
     key = prediction.key
     row = (
         key.task,
@@ -231,13 +300,6 @@ def _to_prediction(row: _Row) -> Prediction:
         error,
         json.loads(details),
     )
-
-
-def _as_duplicate(row: _Row) -> _Row:
-    task, split, position, id_, prompt, _, _, target, _, _ = row
-    message = f"the id {id_!r} occurs twice in the data; this is its occurrence at position {position}"
-    changed = (task, split, position, f"{id_}#{position}", prompt, "", message, target, "{}")
-    return (*changed, _digest(changed))
 
 
 def _checksum(row: _Row) -> bytes:

@@ -69,7 +69,8 @@ def _similarities(matches: Matches, corpus: CaptionCorpus) -> Array:
 
 def _inverse_document_frequency(references: NgramCounts, image: Integers, images: int) -> Array:
     """ln(images / images that have the n-gram in a reference), ln(images) for n-grams of no reference."""
-    in_image = np.unique(references.keys(image)) % references.vocabulary
+    keys = np.sort(references.keys(image))
+    in_image = keys[np.diff(keys, prepend=-1) > 0] % references.vocabulary
     frequency = np.bincount(in_image, minlength=references.vocabulary)
     idf: Array = np.log(images) - np.log(np.maximum(frequency, 1))
     return idf

@@ -8,13 +8,16 @@ from typing import ClassVar
 
 from evalsuite.metrics.base import MeanMetric, Value
 
+_ARTICLES = frozenset({"a", "an", "the"})
+
 
 @dataclass(frozen=True)
 class ExactMatch(MeanMetric):
     """Share of answers equal to one of the references. In [0, 1]; printed in percent.
 
-    ignore_case: compare in lower case. strip: compare without surrounding white space. Both are off in the official
-    GQA evaluation and in big_vision, which lower-cases for some tasks.
+    ignore_case: compare in lower case. strip: compare without surrounding white space. ignore_articles: compare without
+    the words a, an and the (of any case) and with white space collapsed. All are off in the official GQA evaluation and
+    in big_vision, which lower-cases for some tasks.
 
     Source: https://github.com/dorarad/gqa, big_vision ``evaluators/proj/paligemma/transfers/vqa.py`` (``acc_any``).
 
@@ -28,6 +31,7 @@ class ExactMatch(MeanMetric):
 
     ignore_case: bool = False
     strip: bool = False
+    ignore_articles: bool = False
 
     def example(self, prediction: str, references: Sequence[str]) -> float:
         answer = self._form(prediction)
@@ -36,4 +40,6 @@ class ExactMatch(MeanMetric):
     def _form(self, text: str) -> str:
         if self.strip:
             text = text.strip()
+        if self.ignore_articles:
+            text = " ".join(word for word in text.split() if word.lower() not in _ARTICLES)
         return text.lower() if self.ignore_case else text

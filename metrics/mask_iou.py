@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
-from evalsuite.metrics.masks import mask_size, parse_segmentation, read_mask
+from evalsuite.metrics.masks import mask_area, mask_size, parse_segmentation, read_mask
 from evalsuite.metrics.vqvae import describe_weights, load_decoder
 
 Box = tuple[float, float, float, float]  # y1, x1, y2, x2
 PixelBox = tuple[int, int, int, int]
 
 _BATCH = 256  # examples whose masks are decoded together
-_IOU, _BOX_50, _BOX_75, _INVALID, _COUNT = range(5)
+_IOU, _BOX_50, _BOX_75, _INVALID, _COMMON, _UNION, _COUNT = range(7)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class MaskIoU(Metric):
     PaliGemma 2 paper. The answer must begin with 4 ``<loc>`` and 16 ``<seg>`` tokens. The 64x64 mask they decode to is
     resized to the box with Pillow's bilinear filter, is foreground above 0, and is compared with the true mask at full
     resolution. An answer that is invalid, or whose box is empty, counts with IoU 0. ``miou`` is the mean over
-    expressions, not the cumulative IoU of other literature. All values are fractions, printed in percent.
+    expressions. ``oiou`` is the overall (cumulative) IoU of other literature: all common pixels over the pixels of all
+    unions, where an invalid answer predicts no pixel. All values are fractions, printed in percent.
 
     References: a list with one dict: ``mask`` as in :func:`~evalsuite.metrics.masks.read_mask`, and the true box as
     ``box_yxyx`` [y1, x1, y2, x2] in 0..1 or ``box_xywh`` [x, y, w, h] in pixels.
@@ -45,8 +46,10 @@ class MaskIoU(Metric):
         Value("box_accuracy_50"),
         Value("box_accuracy_75"),
         Value("invalid", higher_is_better=False),
+        Value("oiou"),
     )
     source: ClassVar[str] = "https://github.com/google-research/big_vision (evaluators/proj/paligemma)"
+    heavy: ClassVar[bool] = True
 
     weights: str = "random"
     box_scale: int = 1023
@@ -65,55 +68,64 @@ class MaskIoU(Metric):
         return {**super().parameters(), "weights": describe_weights(self.weights)}
 
     def statistics(self, prediction: str, references: Sequence[Any]) -> Array:
-        """(IoU, box IoU >= 0.5, box IoU >= 0.75, invalid, 1)."""
+        """(IoU, box IoU >= 0.5, box IoU >= 0.75, invalid, common pixels, pixels of the union, 1)."""
         row: Array = self.batch_statistics([prediction], [references])[0]
         return row
 
     def batch_statistics(self, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> Array:
-        """Shape (n, 5). Raises ScoringError for a reference that is not as described above."""
-        rows = np.zeros((len(predictions), 5))
+        """Shape (n, 7). Raises ScoringError for a reference that is not as described above."""
+        rows = np.zeros((len(predictions), 7))
         for start in range(0, len(predictions), _BATCH):
             part = slice(start, start + _BATCH)
             self._fill(rows[part], predictions[part], references[part])
         return rows
 
     def finalize(self, total: Array) -> dict[str, Array]:
-        return {value.name: ratio(total[..., k], total[..., _COUNT]) for k, value in enumerate(self.values)}
+        means = {value.name: ratio(total[..., k], total[..., _COUNT]) for k, value in enumerate(self.values[:-1])}
+        return {**means, "oiou": ratio(total[..., _COMMON], total[..., _UNION], empty=0.0)}
 
     def _fill(self, rows: Array, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> None:
         """Write the statistics of some examples into ``rows``, all zeros."""
-        pending: list[tuple[int, Mapping[str, Any], PixelBox]] = []
+        pending: list[tuple[Array, Mapping[str, Any], PixelBox]] = []
         codes: list[tuple[int, ...]] = []
-        for row, prediction, reference_list in zip(range(len(rows)), predictions, references, strict=True):
+        for row, prediction, reference_list in zip(rows, predictions, references, strict=True):
             reference = _only(reference_list)
-            size = mask_size(reference["mask"])
-            true_box = _true_box(reference, size)
-            rows[row, _COUNT] = 1
-            rows[row, _INVALID] = 1
-            found = parse_segmentation(prediction)
-            if found is None or not _ordered(found[0]):
-                continue
-            y1, x1, y2, x2 = (token / self.box_scale for token in found[0])
-            overlap = box_iou((y1, x1, y2, x2), true_box)
-            rows[row, _BOX_50], rows[row, _BOX_75] = overlap >= 0.5, overlap >= 0.75
-            height, width = size
-            pixels = int(y1 * height), int(x1 * width), int(y2 * height), int(x2 * width)
-            if not _ordered(pixels):
-                continue
-            rows[row, _INVALID] = 0
-            pending.append((row, reference["mask"], pixels))
-            codes.append(found[1])
+            row[_COUNT] = 1
+            found = self._locate(row, prediction, reference)
+            if found is None:
+                row[_INVALID], row[_UNION] = 1, mask_area(reference["mask"])
+            else:
+                pending.append((row, reference["mask"], found[0]))
+                codes.append(found[1])
         if pending:
             masks = load_decoder(self.weights).decode(np.array(codes))
             for (row, encoded, pixels), mask in zip(pending, masks, strict=True):
-                rows[row, _IOU] = mask_iou_in_box(mask, pixels, read_mask(encoded))
+                row[_COMMON], row[_UNION] = overlap_in_box(mask, pixels, read_mask(encoded))
+                row[_IOU] = row[_COMMON] / row[_UNION] if row[_UNION] else 0.0
+
+    def _locate(
+        self, row: Array, prediction: str, reference: Mapping[str, Any]
+    ) -> tuple[PixelBox, tuple[int, ...]] | None:
+        """Score the box of an answer; its box in pixels and its mask codes, None for an invalid answer."""
+        height, width = mask_size(reference["mask"])
+        true_box = _true_box(reference, (height, width))
+        found = parse_segmentation(prediction)
+        if found is None or not _ordered(found[0]):
+            return None
+        y1, x1, y2, x2 = (token / self.box_scale for token in found[0])
+        overlap = box_iou((y1, x1, y2, x2), true_box)
+        row[_BOX_50], row[_BOX_75] = overlap >= 0.5, overlap >= 0.75
+        pixels = int(y1 * height), int(x1 * width), int(y2 * height), int(x2 * width)
+        return (pixels, found[1]) if _ordered(pixels) else None
 
 
-def mask_iou_in_box(mask: NDArray[np.float32], box: PixelBox, truth: NDArray[np.bool_]) -> float:
-    """IoU of a decoded 64x64 mask, resized to ``box`` (y1, x1, y2, x2 in pixels), with a true mask (h, w); 0 for 0/0.
+def overlap_in_box(mask: NDArray[np.float32], box: PixelBox, truth: NDArray[np.bool_]) -> tuple[int, int]:
+    """Pixels of the intersection and of the union of a true mask (h, w) with a decoded 64x64 mask.
 
-    >>> mask_iou_in_box(np.ones((64, 64), np.float32), (0, 0, 2, 4), np.ones((4, 4), bool))
-    0.5
+    That is resized to ``box`` (y1, x1, y2, x2 in pixels).
+
+    >>> overlap_in_box(np.ones((64, 64), np.float32), (0, 0, 2, 4), np.ones((4, 4), bool))
+    (8, 16)
     """
     from PIL import Image
 
@@ -122,8 +134,7 @@ def mask_iou_in_box(mask: NDArray[np.float32], box: PixelBox, truth: NDArray[np.
     predicted = np.asarray(resized) > 0
     crop = truth[y1:y2, x1:x2]  # shorter than the box only where box_scale lets it reach beyond the image
     common = np.count_nonzero(predicted[: crop.shape[0], : crop.shape[1]] & crop)
-    union = np.count_nonzero(truth) + np.count_nonzero(predicted) - common
-    return float(common / union) if union else 0.0
+    return int(common), int(np.count_nonzero(truth) + np.count_nonzero(predicted) - common)
 
 
 def box_iou(first: Box, second: Box) -> float:

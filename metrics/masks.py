@@ -52,6 +52,15 @@ def read_mask(encoded: Mapping[str, Any]) -> Mask:
     return rle_to_mask(counts, height, width)
 
 
+def mask_area(encoded: Mapping[str, Any]) -> int:
+    """Pixels of an encoded mask; uncompressed run lengths are added up without decoding. Raises ScoringError."""
+    counts = encoded.get("counts")
+    if "polygons" in encoded or counts is None or isinstance(counts, str | bytes):
+        return int(np.count_nonzero(read_mask(encoded)))
+    height, width = mask_size(encoded)
+    return int(_runs(counts, height, width)[1::2].sum())
+
+
 def mask_size(encoded: Mapping[str, Any]) -> tuple[int, int]:
     """Height and width of an encoded mask, without decoding it. Raises ScoringError."""
     try:
@@ -70,11 +79,16 @@ def rle_to_mask(counts: Sequence[int], height: int, width: int) -> Mask:
     array([[0, 1, 0],
            [1, 0, 0]])
     """
+    runs = _runs(counts, height, width)
+    values = np.arange(len(runs)) % 2 == 1
+    return np.repeat(values, runs).reshape(width, height).T
+
+
+def _runs(counts: Sequence[int], height: int, width: int) -> NDArray[np.int64]:
     runs = np.asarray(counts, np.int64)
     if runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
         raise ScoringError(f"mask: the run lengths must add up to {height} x {width}, but add up to {runs.sum()}")
-    values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, runs).reshape(width, height).T
+    return runs
 
 
 def mask_to_rle(mask: Mask) -> list[int]:

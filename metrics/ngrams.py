@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import chain, count
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +38,8 @@ def ngram_counts(sentences: Sequence[str], highest_order: int) -> Iterator[Ngram
     """Counts of the n-grams of orders 1, 2, ... ``highest_order``; words are split at any white space."""
     split = [sentence.split() for sentence in sentences]
     lengths = np.array([len(words) for words in split], dtype=np.int64)
-    numbers: dict[str, int] = {}
-    words = np.array([numbers.setdefault(word, len(numbers)) for line in split for word in line], dtype=np.int64)
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(split)), dtype=np.int64, count=int(lengths.sum()))
     sentence = np.repeat(np.arange(len(split), dtype=np.int64), lengths)
     place = np.arange(len(words), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     remaining = lengths[sentence] - place  # words from here to the end of the sentence

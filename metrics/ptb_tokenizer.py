@@ -36,11 +36,11 @@ from evalsuite.metrics.ptb_rules import (
 __all__ = ["tokenize", "tokenize_corpus"]
 
 _LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\u2028\u2029]")
+_UNSEEN_LINE_END = re.compile("[\r\x0b\x0c\u2028\u2029]")  # those that the wrapper leaves in captions
 _LOOK_AHEAD = 64  # characters behind a line that can matter to it
 _MEMO_SIZE = 200_000
 _SINGLE_PUNCTUATION = frozenset(".,:;!?'`\"-")
 _SPLIT = {pair.replace(" ", ""): pair for pair in SPLIT_WORDS}
-_ASCII_WORD = re.compile(r"([A-Za-z]+)([.,;:!?]?)")
 _LAST_WORD = re.compile(r"[^A-Za-z]")
 _WEB_SUFFIX = re.compile(r"\.(?:com|net|org|edu)", re.IGNORECASE)
 # Digits may belong to a phone number or a fraction, "<" to a tag; a period may be a full stop or not.
@@ -62,8 +62,9 @@ def tokenize(text: str, following: str | None = None) -> str:
 def tokenize_corpus(captions: Sequence[str]) -> list[str]:
     """What one call of the official tokenizer gives for these captions, in their order."""
     lines = [caption.replace("\n", " ") for caption in captions]
-    if any(len(_LINE_END.split(line, maxsplit=1)) > 1 for line in lines):
-        lines = _LINE_END.split("\n".join(lines))
+    call = "\n".join(lines)
+    if _UNSEEN_LINE_END.search(call):
+        lines = _LINE_END.split(call)
     tokens = []
     for number in range(len(captions)):
         known = _without_context(lines[number]) if number + 1 < len(lines) else None
@@ -104,7 +105,7 @@ def _without_context(line: str) -> str | None:
 
 def _tokens_anywhere(chunk: str) -> str | None:
     with_period, before_numbers = _period_words()
-    simple = _ASCII_WORD.fullmatch(chunk)
+    simple = _plain_word().fullmatch(chunk)
     if simple:
         word, mark = simple[1].lower(), simple[2]
         if mark != "." or (len(word) > 1 and word not in with_period):
@@ -114,6 +115,13 @@ def _tokens_anywhere(chunk: str) -> str | None:
     ):
         return None
     return _scan(chunk + " z", len(chunk))
+
+
+@cache
+def _plain_word() -> re.Pattern[str]:
+    """Letters of any script, and a mark of punctuation behind them."""
+    c = characters()
+    return re.compile(f"([{c.letters}][{c.letters}{c.marks}]*)([.,;:!?]?)")
 
 
 @cache

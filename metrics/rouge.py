@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count, islice
 from typing import ClassVar
 
 import numpy as np
@@ -29,9 +32,8 @@ class RougeL(CaptionMetric):
     source: ClassVar[str] = "https://aclanthology.org/W04-1013"
 
     def corpus_statistics(self, corpus: CaptionCorpus) -> Array:
-        letters = _Letters()
-        predictions = [letters.spell(prediction) for prediction in corpus.predictions]
-        references = [letters.spell(reference) for reference in corpus.references]
+        spelled = spell([*corpus.predictions, *corpus.references])
+        predictions, references = spelled[: len(corpus.predictions)], spelled[len(corpus.predictions) :]
         common = np.array(
             [LCSseq.similarity(predictions[image], text) for image, text in zip(corpus.image, references, strict=True)],
             dtype=np.float64,
@@ -47,12 +49,9 @@ class RougeL(CaptionMetric):
         return {"rouge_l": ratio(total[..., 0], total[..., 1])}
 
 
-class _Letters(dict[str, str]):
-    """One character for every different word, so that sentences become strings."""
-
-    def __missing__(self, word: str) -> str:
-        self[word] = letter = chr(len(self))
-        return letter
-
-    def spell(self, sentence: str) -> str:
-        return "".join([self[word] for word in sentence.split(" ")])
+def spell(sentences: Sequence[str]) -> list[str]:
+    """Sentences as strings with one character for every different word, words being split at single spaces."""
+    letters: defaultdict[str, str] = defaultdict(map(chr, count()).__next__)
+    split = [sentence.split(" ") for sentence in sentences]
+    spelled = iter("".join(map(letters.__getitem__, chain.from_iterable(split))))
+    return ["".join(islice(spelled, len(words))) for words in split]

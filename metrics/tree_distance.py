@@ -6,19 +6,18 @@ the left or, mirrored, from the right; the distance is the same, the work is not
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from evalsuite.metrics.compiled import compiled
 
 MAX_NODE_PAIRS = 2**25
 """Most pairs of nodes: two matrices of this many float64 (256 MiB each) are held."""
 
-MAX_WORK = 4 * 10**9
-"""Most table entries to compute: some ten seconds. Two tables of 250 cells need about 10 million."""
+MAX_WORK = 10**9
+"""Most table entries to compute: two or three seconds. Two tables of 250 cells need about 10 million."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -90,16 +89,6 @@ def _reading(places: Ints, sizes: Ints) -> _Reading:
     return _Reading(places, leaves, key_roots, int((key_roots - leaves[key_roots] + 1).sum()))
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function`` compiled by numba, kept on disk where there is a writable place for it."""
-    try:
-        cached: Callable[..., Any] = numba.njit(cache=True)(function)
-        return cached
-    except RuntimeError:  # numba found no folder that it may write to
-        compiled: Callable[..., Any] = numba.njit(function)
-        return compiled
-
-
 def _sizes_and_depths_loop(parents: Ints) -> tuple[Ints, Ints]:
     count = len(parents)
     sizes, depths = np.ones(count, np.int64), np.zeros(count, np.int64)
@@ -147,5 +136,5 @@ def _zhang_shasha_loops(
     return float(trees[-1, -1])
 
 
-_sizes_and_depths = _compiled(_sizes_and_depths_loop)
-_zhang_shasha = _compiled(_zhang_shasha_loops)
+_sizes_and_depths = compiled(_sizes_and_depths_loop)
+_zhang_shasha = compiled(_zhang_shasha_loops)

@@ -34,8 +34,8 @@ _NUMBERS = {"none": "0"} | {
 }
 
 
-def normalize_answer(text: str, *, max_periods: int = OFFICIAL_PERIODS) -> str:
-    """An answer as the VQA v2 evaluation compares it.
+def normalize_answer(text: str, *, max_periods: int = OFFICIAL_PERIODS, table: str = "vqa_contractions") -> str:
+    """An answer as the VQA v2 evaluation compares it; with table ``vizwiz_contractions`` as the VizWiz one does.
 
     Punctuation next to a space is deleted, other punctuation becomes a space; one number such as ``1,000`` anywhere
     makes all of it be deleted. Periods not followed by a digit go (the first ``max_periods``; 0 means all). Then lower
@@ -44,14 +44,14 @@ def normalize_answer(text: str, *, max_periods: int = OFFICIAL_PERIODS) -> str:
     >>> normalize_answer("The T-shirt costs 1,000 dollars, dont ask!")
     "tshirt costs 1000 dollars don't ask"
     """
-    return _normalize(text, max_periods)
+    return _normalize(text, max_periods, table)
 
 
 @lru_cache(maxsize=1 << 16)
-def _normalize(text: str, max_periods: int) -> str:
+def _normalize(text: str, max_periods: int, table: str = "vqa_contractions") -> str:
     text = _PERIOD.sub("", _without_punctuation(text), count=max_periods)
     words = (_NUMBERS.get(word, word) for word in text.lower().split())
-    contractions = _contractions()
+    contractions = _contractions(table)
     return " ".join(contractions.get(word, word) for word in words if word not in _ARTICLES)
 
 
@@ -66,12 +66,12 @@ def _without_punctuation(text: str) -> str:
 
 
 @cache
-def _contractions() -> dict[str, str]:
-    """Words without their apostrophe -> with it, from the official table (lower-case keys; others never match)."""
-    table: dict[str, str] = json.loads(
-        (resources.files("evalsuite.metrics") / "tables" / "vqa_contractions.json").read_text(encoding="utf-8")
+def _contractions(table: str) -> dict[str, str]:
+    """Words without their apostrophe -> with it, from an official table (lower-case keys; others never match)."""
+    contractions: dict[str, str] = json.loads(
+        (resources.files("evalsuite.metrics") / "tables" / f"{table}.json").read_text(encoding="utf-8")
     )
-    return table
+    return contractions
 
 
 @lru_cache(maxsize=1 << 16)
@@ -80,12 +80,17 @@ def _stripped(text: str) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _normalize_textvqa(text: str) -> str:
+def normalize_textvqa(text: str) -> str:
+    """An answer as the TextVQA evaluation compares it.
+
+    >>> normalize_textvqa("The dog's"), normalize_textvqa("1,000?")
+    ("dog 's", '1000')
+    """
     text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's")
     return normalize_answer(text.strip().replace("\n", " ").replace("\t", " "))
 
 
-def _leave_one_out(matches: int, left_out: int, left_out_matches: int) -> float:
+def leave_one_out(matches: int, left_out: int, left_out_matches: int) -> float:
     """Mean of min(1, matches among the others / 3) over ``left_out`` answers, of which ``left_out_matches`` match."""
     with_match_gone = left_out_matches * min(1.0, (matches - 1) / 3)
     return (with_match_gone + (left_out - left_out_matches) * min(1.0, matches / 3)) / left_out
@@ -132,14 +137,14 @@ class VqaV2(MeanMetric):
             answers = [_normalize(a, periods) for a in answers]
         matches = answers.count(answer)
         if self.variant == "big_vision":
-            return _leave_one_out(matches, 10, matches if len(answers) == 10 else answers[:10].count(answer))
+            return leave_one_out(matches, 10, matches if len(answers) == 10 else answers[:10].count(answer))
         if isinstance(references[0], str):
-            return _leave_one_out(matches, len(answers), matches)
+            return leave_one_out(matches, len(answers), matches)
         return _leave_equal_out(answer, answers, references, matches)
 
 
 def _leave_equal_out(answer: str, answers: Sequence[str], annotations: Sequence[Any], matches: int) -> float:
-    """As ``_leave_one_out`` over all annotations, but one equal in answer, id and confidence leaves together."""
+    """As ``leave_one_out`` over all annotations, but one equal in answer, id and confidence leaves together."""
     keys = [(a, r.get("answer_id"), r.get("answer_confidence")) for a, r in zip(answers, annotations, strict=True)]
     equal = Counter(keys)
     others = (matches - (equal[key] if key[0] == answer else 0) for key in keys)
@@ -167,6 +172,6 @@ class TextVqa(MeanMetric):
     def example(self, prediction: str, references: Sequence[str]) -> float:
         if len(references) != 10:
             return 0.0
-        answer = _normalize_textvqa(prediction)
-        matches = sum(_normalize_textvqa(reference) == answer for reference in references)
-        return _leave_one_out(matches, 10, matches)
+        answer = normalize_textvqa(prediction)
+        matches = sum(normalize_textvqa(reference) == answer for reference in references)
+        return leave_one_out(matches, 10, matches)

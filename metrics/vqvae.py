@@ -1,4 +1,4 @@
-"""The decoder that turns 16 segmentation tokens into a mask, in plain numpy.
+"""The decoder that turns 16 segmentation tokens into a mask, in numpy.
 
 PaliGemma writes a mask as 16 of 128 codes: a 4x4 grid, row by row, of a VQ-VAE (Ning et al. 2023,
 https://arxiv.org/abs/2301.02229). Its weights come with big_vision's PaliGemma release as ``vae-oid.npz`` and are not
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ _CODEBOOK = "_vq_vae._embedding"
 _RESIDUAL_BLOCKS = ("decoder.2.net", "decoder.3.net")
 _UPSAMPLING = {"decoder.4": (128, 128), "decoder.6": (128, 64), "decoder.8": (64, 32), "decoder.10": (32, 16)}
 _BATCH = 8  # masks decoded at a time: what they need stays in the cache
+_STAMP_ROOM = 2**18  # most products of a transposed layer at a time, for the same reason
 
 
 def _layer_shapes() -> dict[str, tuple[int, ...]]:
@@ -94,7 +96,7 @@ class MaskDecoder:
             y = _relu(self._linear(_neighbourhoods(y), f"{block}.2"))
             x = x + self._linear(y, f"{block}.4")
         for name in _UPSAMPLING:
-            x = _relu(_spread(_times(x, self._matrices[name])) + self._biases[name])
+            x = _upsample(x, self._matrices[name], self._biases[name])
         return self._linear(x, "decoder.12")[..., 0]
 
     def _linear(self, x: Floats, name: str) -> Floats:
@@ -118,15 +120,38 @@ def _neighbourhoods(x: Floats) -> Floats:
     return np.concatenate(shifts, axis=-1)
 
 
-def _spread(products: Floats) -> Floats:
-    """(n, h, w, 16c) to (n, 2h, 2w, c): overlapping 4x4 stamps at stride 2, one pixel cut off on every side."""
-    n, height, width, last = products.shape
-    stamps = products.reshape(n, height, width, 4, 4, last // 16)
-    canvas = np.zeros((n, 2 * height + 2, 2 * width + 2, last // 16), np.float32)
-    for dy in range(4):
-        for dx in range(4):
-            canvas[:, dy : dy + 2 * height : 2, dx : dx + 2 * width : 2] += stamps[:, :, :, dy, dx]
-    return canvas[:, 1:-1, 1:-1]
+def _upsample(x: Floats, matrix: Floats, bias: Floats) -> Floats:
+    """(n, h, w, c) to (n, 2h, 2w, d): transposed convolution, kernel 4, stride 2, one pixel cut off, and ReLU."""
+    n, height, width, _ = x.shape
+    out = np.empty((n, 2 * height, 2 * width, len(bias)), np.float32)
+    step = max(1, _STAMP_ROOM // (height * width * matrix.shape[1]))
+    for start in range(0, n, step):
+        part = x[start : start + step]
+        stamps = _times(part, matrix).reshape(*part.shape[:3], 4, 4, len(bias))
+        _stamp(stamps, bias, out[start : start + step])
+    return out
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _stamp(stamps, bias, out):  # type: ignore[no-untyped-def]
+    """Add up the overlapping 4x4 stamps at stride 2: each pixel lies in up to four of them."""
+    n, height, width, _, _, channels = stamps.shape
+    for k in range(n):
+        for row in range(2 * height):
+            for column in range(2 * width):
+                for c in range(channels):
+                    out[k, row, column, c] = bias[c]
+                for dy in range((row + 1) % 2, 4, 2):
+                    y = (row + 1 - dy) // 2
+                    if y < 0 or y >= height:
+                        continue
+                    for dx in range((column + 1) % 2, 4, 2):
+                        x = (column + 1 - dx) // 2
+                        if 0 <= x < width:
+                            for c in range(channels):
+                                out[k, row, column, c] += stamps[k, y, x, dy, dx, c]
+                for c in range(channels):
+                    out[k, row, column, c] = max(out[k, row, column, c], np.float32(0))
 
 
 def load_weights(path: str | Path) -> dict[str, Floats]:

@@ -19,15 +19,19 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two test processes must n
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 SLOW_BACKEND = '''
-"""A backend that answers with the prompt, one batch of four every SECONDS."""
-import os, time
+"""A backend that answers with the prompt, one batch of four every SECONDS; it hangs at the example HANG_AT."""
+import os, pathlib, time
 from evalsuite.backends.base import BatchLimits, Prepared
 from evalsuite.types import Generation
 
 class Slow:
     limits = BatchLimits(4)
     def describe(self): return {"backend": "slow"}
-    def prepare(self, request): return Prepared(request, None, len(request.prompt))
+    def prepare(self, request):
+        if request.key.id == os.environ.get("HANG_AT"):
+            pathlib.Path("hanging").touch()
+            time.sleep(300)
+        return Prepared(request, None, len(request.prompt))
     def generate(self, batch):
         time.sleep(float(os.environ.get("SECONDS", "0")))
         return [Generation(item.request.key, item.request.prompt) for item in batch]

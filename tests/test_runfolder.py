@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import MANIFEST, locked, read_manifest, run_name, write_atomically, write_json
+from evalsuite.runfolder import (
+    LOG,
+    MANIFEST,
+    describe_failure,
+    locked,
+    read_manifest,
+    run_name,
+    write_atomically,
+    write_json,
+)
 
 HOLD = (
     "import sys, time, pathlib; from evalsuite.runfolder import locked\n"
@@ -51,12 +61,37 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_atomically(path, "old")
     with pytest.raises(UnicodeEncodeError):
         write_atomically(path, "\ud800")
-    assert path.read_text() == "old"
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["manifest.json"]
+
+
+def test_a_file_that_cannot_be_replaced_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json" / "in the way").mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"manifest.json: cannot be written"):
+        write_atomically(tmp_path / "manifest.json", "new")
+    assert os.listdir(tmp_path) == ["manifest.json"]
+
+
+def test_json_keeps_bytes_of_a_path_that_are_no_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"command": "out\udcff 🙂"})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"command": "out\udcff 🙂"}
+
+
+def test_an_error_of_ours_is_its_message_and_another_one_leaves_its_traceback(tmp_path: Path) -> None:
+    assert describe_failure(tmp_path, "own", StoreError("torn")) == "torn"
+    assert not (tmp_path / LOG).exists()
+    assert describe_failure(tmp_path, "own", KeyError("x")) == f"KeyError: 'x' (traceback in {tmp_path / LOG})"
+    assert "own" in (tmp_path / LOG).read_text()
+    assert describe_failure(tmp_path / "absent", "own", KeyError("x")) == "KeyError: 'x'"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{torn", "cannot be read"), ("[]", "another version"), ('{"manifest_version": 99}', "another version")],
+    [
+        ("{torn", "cannot be read"),
+        ("[]", "another version"),
+        ('{"manifest_version": 99}', "another version"),
+        ('{"manifest_version": 1, "run": {}}', "has no 'tasks'"),
+    ],
 )
 def test_a_manifest_that_cannot_be_trusted_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / MANIFEST).write_text(content)

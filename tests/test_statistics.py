@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from evalsuite import statistics as module
-from evalsuite.metrics.base import Array, MeanMetric, Metric, Value, ratio
-from evalsuite.statistics import bootstrap, resampled_totals
+from evalsuite.metrics.base import Array, MeanMetric, Metric, Value, WeightedMetric, ratio
+from evalsuite.statistics import bootstrap, bootstrap_weights, resampled_totals
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,16 @@ class WordF1(Metric):
         return {"f1": ratio(total[..., 0], total[..., 1]), "group": ratio(total[..., 2], total[..., 3])}
 
 
+@dataclass(frozen=True)
+class WeightedMean(WeightedMetric):
+    name: ClassVar[str] = "weighted_mean"
+    values: ClassVar[tuple[Value, ...]] = (Value("mean"),)
+    of: tuple[float, ...]
+
+    def weighted_values(self, weights: Array) -> dict[str, Array]:
+        return {"mean": weights @ np.array(self.of) / weights.sum(axis=-1)}
+
+
 def scores(*values: float) -> Array:
     """Statistics of a mean over examples with these scores."""
     return np.column_stack([values, np.ones(len(values))])
@@ -49,6 +59,25 @@ def scores(*values: float) -> Array:
 
 def random_scores(n: int, seed: int = 5) -> Array:
     return scores(*np.random.default_rng(seed).random(n))
+
+
+def test_the_result_does_not_depend_on_how_many_resamples_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = scores(*[0.0] * 60, *[0.5] * 70), random_scores(50)
+    whole = [resampled_totals(table, resamples=100, seed=3) for table in (few, many)]
+    monkeypatch.setattr(module, "_DRAWS_AT_ONCE", 7)
+    parts = [resampled_totals(table, resamples=100, seed=3) for table in (few, many)]
+    assert all(np.allclose(one, other) for one, other in zip(whole, parts, strict=True))
+
+
+def test_weights_of_a_metric_that_is_no_sum_give_the_intervals_of_the_same_sum() -> None:
+    """The mean of the chosen examples, once from weights and once from statistics."""
+    table = random_scores(40)
+    chosen = np.arange(40) % 3 > 0
+    by_weights = bootstrap_weights(WeightedMean(tuple(table[:, 0])), chosen, resamples=200)
+    by_sum = bootstrap(Accuracy(), table[chosen], resamples=200)
+    assert by_weights["mean"] == pytest.approx(by_sum["accuracy"], abs=0.02)
+    with pytest.raises(ValueError, match="no examples"):
+        bootstrap_weights(WeightedMean((1.0,)), np.array([False]))
 
 
 def test_distinct_rows_follow_the_distribution_of_all_resamples() -> None:

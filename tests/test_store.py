@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from evalsuite.errors import StoreError
-from evalsuite.store import PredictionStore
+from evalsuite.store import Count, PredictionStore
 from evalsuite.types import ExampleKey, Prediction
 
 
@@ -65,13 +67,36 @@ def test_a_repeated_id_is_kept_as_an_error_row_of_its_own(path: Path) -> None:
     assert [p.key.id for p in stored(path)] == ["a", "b", "a#2"]
 
 
+def test_an_id_that_looks_like_that_of_a_repeated_one_is_kept_too(path: Path) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a#2", 0), prediction("a", 1), prediction("a", 2)])
+    assert [(p.key.id, p.error is None) for p in stored(path)] == [("a#2", True), ("a", True), ("a#2#2", False)]
+
+
+def test_a_repeated_id_is_known_by_its_first_occurrence(path: Path) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0), prediction("a", 2), prediction("b", 3, "", error="broken image")])
+        assert store.failed("vqav2", "val") == {2, 3}
+        assert store.is_duplicate(ExampleKey("vqav2", "val", "a"), 2)
+        assert not store.is_duplicate(ExampleKey("vqav2", "val", "b"), 3)
+
+
+def test_rows_are_counted_below_a_limit(path: Path) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0), prediction("b", 1, error="x"), prediction("c", 5)])
+        assert store.count("vqav2", "val") == store.counts()["vqav2", "val"] == Count(3, 1)
+        assert store.count("vqav2", "val", stop=1) == Count(1, 0)
+        assert store.count("vqav2", "test") == Count(0, 0)
+
+
 def test_lone_surrogates_are_stored_as_replacement_characters(path: Path) -> None:
     with PredictionStore(path) as store:
-        store.add([prediction("a", 0, "x\ud800y")])
-    assert stored(path)[0].text == "x\ufffdy"
+        odd = prediction("a", 0, "x\ud800y")
+        store.add([dataclasses.replace(odd, strata={"type": "\ud800"})])
+    assert stored(path)[0].text == "x\ufffdy" and stored(path)[0].strata == {"type": "\ufffd"}
 
 
-@pytest.mark.parametrize("column", ["text", "target", "id", "prompt", "checksum"])
+@pytest.mark.parametrize("column", ["text", "target", "id", "prompt", "checksum", "position"])
 def test_a_damaged_row_is_named_and_never_read(path: Path, column: str) -> None:
     with PredictionStore(path) as store:
         store.add([prediction("a", 0), prediction("b", 1)])
@@ -92,6 +117,54 @@ def test_bytes_that_are_no_text_count_as_a_damaged_row(path: Path) -> None:
         raw.execute("UPDATE predictions SET text = CAST(X'FFFE' AS TEXT)")
     with PredictionStore(path) as store:
         assert len(store.remove_damaged("vqav2", "val")) == 1
+
+
+def test_a_store_is_there_whole_or_not_at_all(path: Path) -> None:
+    """What a process that was killed while it made a store leaves behind is replaced."""
+    path.with_name(".predictions.sqlite.new").write_bytes(b"half a store")
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0)])
+    assert [p.key.id for p in stored(path)] == ["a"]
+    assert sorted(name for name in os.listdir(path.parent) if "-" not in name) == ["predictions.sqlite"]
+
+
+def test_the_log_of_a_store_that_was_moved_away_is_not_played_into_the_next_one(path: Path) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0)])
+        log = path.with_name("predictions.sqlite-wal").read_bytes()
+        path.rename(path.with_name("away.sqlite"))
+    path.with_name("predictions.sqlite-wal").write_bytes(log)
+    with PredictionStore(path) as store:
+        assert store.counts() == {}
+
+
+def test_a_store_in_a_read_only_folder_is_read_without_writing_beside_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0)])
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with PredictionStore(path, read_only=True) as store:
+        assert [p.key.id for p in store.read("vqav2", "val")] == ["a"]
+        assert os.listdir(path.parent) == ["predictions.sqlite"]
+
+
+@pytest.mark.parametrize("length", [0, 100, 5000])
+def test_a_store_that_was_cut_off_is_refused_with_a_way_out(path: Path, length: int) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction(str(n), n, "x" * 500) for n in range(100)])
+    os.truncate(path, length)
+    for read_only in (False, True):
+        with (
+            pytest.raises(StoreError, match="Move the file away"),
+            PredictionStore(path, read_only=read_only) as store,
+        ):
+            list(store.read("vqav2", "val"))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be written"):
+        PredictionStore(tmp_path / "absent" / "predictions.sqlite")
 
 
 def test_a_file_that_is_no_store_is_refused_with_a_way_out(path: Path) -> None:

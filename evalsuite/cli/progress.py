@@ -15,7 +15,7 @@ LINE_EVERY_SECONDS = 10.0
 
 
 class QuietProgress:
-    """Only notes and failures, which nobody should miss."""
+    """Only notes, which nobody should miss; failures are named at the end of every run."""
 
     def __enter__(self) -> Self:
         return self
@@ -33,8 +33,7 @@ class QuietProgress:
         return None
 
     def task_ended(self, task: str, message: str | None) -> None:
-        if message:
-            click.echo(f"{task}: {message}", err=True)
+        return None
 
     def note(self, message: str) -> None:
         click.echo(f"note: {message}", err=True)
@@ -45,7 +44,6 @@ class LinesProgress(QuietProgress):
 
     def __init__(self) -> None:
         self._total: int | None = None
-        self._left = 0
         self._done = self._failed = self._skipped = self._stored = 0
         self._task_total: int | None = None
         self._begin = self._shown = self._run_begin = time.monotonic()
@@ -124,7 +122,7 @@ class LiveProgress(QuietProgress):
         done += answered + failed + skipped
         self._done += answered + failed + skipped
         self._bars[task] = (bar, begin, done)
-        self._progress.update(bar, advance=answered + skipped, rate=_rate(done, begin))
+        self._progress.update(bar, advance=answered + failed + skipped, rate=_rate(done, begin))
         if self._overall is not None:
             self._progress.update(
                 self._overall, advance=answered + failed + skipped, rate=_rate(self._done, self._begin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ INTERRUPTED = 130
     type=click.Path(path_type=Path),
     help="Folder with one subfolder per task: data for --data files, media that hub records only name.",
 )
+@click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic world.")
 @click.option("--limit", metavar="N|P%", help="At most N examples, or P percent, of each split of each task by itself.")
 @click.option(
     "--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448."
@@ -73,16 +75,17 @@ def command(**given: Any) -> int:
     was asked for was done.
     """
     from evalsuite import api
+    from evalsuite.cli.show import plan_as_json, print_plan, print_results
 
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    config = _config(given)
-    plan = api.plan(config)
+    _end_cleanly_when_interrupted()
+    plan = api.plan(_config(given))
     for warning in plan.warnings:
         click.echo(f"note: {warning}", err=True)
     if given["dry_run"]:
-        from evalsuite.cli.show import plan_as_json, print_plan
-
-        click.echo(json.dumps(plan_as_json(plan), indent=1)) if given["as_json"] else print_plan(plan)
+        if given["as_json"]:
+            click.echo(json.dumps(plan_as_json(plan), indent=1))
+        else:
+            print_plan(plan)
         return 0
     try:
         with _observer(given) as observer:
@@ -93,9 +96,7 @@ def command(**given: Any) -> int:
             err=True,
         )
         return INTERRUPTED
-    from evalsuite.cli.show import print_result
-
-    print_result(result, as_json=given["as_json"])
+    print_results([result], as_json=given["as_json"])
     return 0 if result.ok else 1
 
 
@@ -112,6 +113,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
         model=given["model"],
         data=given["data"],
         data_dir=given["data_dir"],
+        data_seed=given["data_seed"],
         limit=Limit.parse(given["limit"]) if given["limit"] else None,
         attributes=attributes,
         options=options,
@@ -131,6 +133,23 @@ def _observer(given: dict[str, Any]) -> Any:
     return LiveProgress() if sys.stderr.isatty() else LinesProgress()
 
 
-def _as_interrupt(*_: object) -> None:
-    """A batch scheduler's SIGTERM ends the run like Ctrl-C: cleanly, and resumable."""
-    raise KeyboardInterrupt
+def _end_cleanly_when_interrupted() -> None:
+    """Ctrl-C, and a batch scheduler's SIGTERM, end the run cleanly; a second one ends the process at once.
+
+    Either way the run can be resumed: the second only spares waiting for what hangs.
+    """
+
+    def interrupt(*_: object) -> None:
+        for number in chosen:
+            signal.signal(number, _exit_at_once)
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    chosen = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in chosen:
+        signal.signal(number, interrupt)
+
+
+def _exit_at_once(*_: object) -> None:
+    os.write(2, b"\ninterrupted twice: ended at once. Give the same command again to resume.\n")
+    os._exit(INTERRUPTED)

@@ -23,13 +23,15 @@ def command(runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, as_
     import dataclasses
 
     from evalsuite import api
-    from evalsuite.cli.show import print_result
+    from evalsuite.cli.show import print_results
 
-    ok = True
+    results = []
     for folder in runs:
         result = api.score(folder, specs=specs, resamples=resamples)
+        for note in result.notes:
+            click.echo(f"note: {note}", err=True)
         if result.rows:
             result = dataclasses.replace(result, report=api.report(folder))
-        print_result(result, as_json=as_json)
-        ok = ok and result.ok
-    return 0 if ok else 1
+        results.append(result)
+    print_results(results, as_json=as_json)
+    return 0 if all(result.ok for result in results) else 1

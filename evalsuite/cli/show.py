@@ -45,21 +45,20 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
 
 
 def print_plan(plan: Plan) -> None:
-    rows = []
-    for model, tasks in plan.by_model().items():
-        for task in tasks:
-            for split in task.splits:
-                rows.append(
-                    [
-                        task.spec.id,
-                        split.name,
-                        "?" if split.total is None else str(split.total),
-                        str(split.stored),
-                        str(split.errors),
-                        str(task.spec.decoding.max_new_tokens),
-                        model or "(default)",
-                    ]
-                )
+    rows = [
+        [
+            task.spec.id,
+            split.name,
+            "?" if split.total is None else str(split.total),
+            str(split.stored),
+            str(split.errors),
+            str(task.spec.decoding.max_new_tokens),
+            model or "(default)",
+        ]
+        for model, tasks in plan.by_model().items()
+        for task in tasks
+        for split in task.splits
+    ]
     print_columns(["task", "split", "examples", "stored", "failed", "max new tokens", "checkpoint"], rows)
     work = [task.work for task in plan.tasks]
     known = sum(tokens or 0 for tokens in work)
@@ -80,13 +79,15 @@ def print_rows(rows: Sequence[ResultRow]) -> None:
     console.print(to_terminal(run_table(rows)))
 
 
-def print_result(result: RunResult, *, as_json: bool) -> None:
-    """The table of a finished run, the report's path, and why tasks failed."""
+def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
+    """The table of each run, its report's path, and why tasks failed; as JSON, one array with the rows of all."""
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(row) for row in result.rows], indent=1))
-    elif result.rows:
-        print_rows(result.rows)
-    for task, message in result.failures.items():
-        click.echo(f"failed: {task}: {message}", err=True)
-    if result.report is not None:
-        click.echo(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)
+        rows = [dataclasses.asdict(row) for result in results for row in result.rows]
+        click.echo(json.dumps(rows, indent=1))
+    for result in results:
+        if result.rows and not as_json:
+            print_rows(result.rows)
+        for task, message in result.failures.items():
+            click.echo(f"failed: {task}: {message}", err=True)
+        if result.report is not None:
+            click.echo(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

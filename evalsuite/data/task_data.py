@@ -50,9 +50,13 @@ class TaskData:
             if all(problems):
                 raise DataError(f"{self.spec.id}, split {split!r}, first example: {problems[0]}")
 
-    def count(self, split: str) -> int | None:
-        """Examples in the split; None when only reading it to the end would tell."""
-        return None if self.mapper.explodes else self.source.count(split)
+    def count(self, split: str, *, exact: bool = False) -> int | None:
+        """Examples in the split; None when only reading it to the end would tell, unless ``exact``, which then does."""
+        known = None if self.mapper.explodes else self.source.count(split)
+        if known is not None or not exact:
+            return known
+        records = enumerate(self.source.records(split))
+        return sum(1 for place, record in records for _ in self.mapper.scopes(record, place))
 
     def fingerprint(self, splits: Sequence[str] | None = None) -> dict[str, JsonValue]:
         """What the data is: ``{kind, splits: {split: …}}``. Equal means equal records."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from evalsuite.backends.base import Backend, BatchLimits, Prepared
-from evalsuite.errors import ExampleError
+from evalsuite.errors import EvalsuiteError, ExampleError
 from evalsuite.types import Request
 
 CHUNK = 8  # requests per hand-over to a worker: amortises the cost of a future
@@ -36,14 +38,28 @@ class BatchSizer:
     def of(cls, limits: BatchLimits) -> BatchSizer:
         return cls(limits.max_examples, limits.max_cost)
 
+    def fits(self, batch: Sequence[Prepared]) -> bool:
+        """Whether the batch keeps the limits; one example alone always does."""
+        if len(batch) == 1:
+            return True
+        return len(batch) <= self.max_examples and (self.max_cost is None or padded_cost(batch) <= self.max_cost)
+
     def shrink(self, batch: Sequence[Prepared]) -> None:
         """Allow at most half the padded cost of the batch that did not fit."""
-        failed = max(item.cost for item in batch) * len(batch)
-        self.max_cost = min(self.max_cost or failed, max(1, failed // 2))
+        half = max(1, padded_cost(batch) // 2)
+        self.max_cost = half if self.max_cost is None else min(self.max_cost, half)
 
 
-def prepare_ahead(requests: Iterable[Request], backend: Backend, workers: int) -> Iterator[Prepared | Failed]:
-    """Prepare requests in worker threads, a bounded number ahead of the consumer; order is kept."""
+def padded_cost(batch: Sequence[Prepared]) -> int:
+    """What a batch costs when every example is padded to the longest one."""
+    return max(item.cost for item in batch) * len(batch)
+
+
+def prepare_ahead(requests: Iterable[Request], backend: Backend, workers: int) -> Generator[Prepared | Failed]:
+    """Prepare requests in worker threads, a bounded number ahead of the consumer; order is kept.
+
+    Close it when it is left early: that ends the threads.
+    """
     stream = iter(requests)
     waiting: deque[Future[list[Prepared | Failed]]] = deque()
     ahead = max(2 * workers, AHEAD * backend.limits.max_examples // CHUNK)
@@ -57,7 +73,7 @@ def prepare_ahead(requests: Iterable[Request], backend: Backend, workers: int) -
                 if not waiting:
                     return
                 ready = waiting.popleft().result()
-                chunk_bytes = max(chunk_bytes, sum(item.nbytes for item in ready if isinstance(item, Prepared)))
+                chunk_bytes = max(chunk_bytes, sum(map(_held_bytes, ready)))
                 yield from ready
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -74,6 +90,19 @@ def _prepare(backend: Backend, request: Request) -> Prepared | Failed:
         return Failed(request, str(error))
     except MemoryError:
         return Failed(request, "out of memory while the example was prepared")
+    except EvalsuiteError:  # not one example's problem
+        raise
+    # Decoders meet broken files with every kind of error; one example must not end the task, the error budget may.
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return Failed(request, f"unexpected {type(error).__name__} while the example was prepared: {error} ({where})")
+
+
+def _held_bytes(item: Prepared | Failed) -> int:
+    """Memory of what waits: the prepared payload, and the encoded images that the request still holds."""
+    encoded = sum(len(getattr(visual, "data", b"")) for visual in item.request.visuals)
+    return encoded + (item.nbytes if isinstance(item, Prepared) else 0)
 
 
 def pack(prepared: Iterable[Prepared | Failed], limits: BatchSizer) -> Iterator[list[Prepared] | Failed]:
@@ -90,15 +119,16 @@ def pack(prepared: Iterable[Prepared | Failed], limits: BatchSizer) -> Iterator[
             yield item
             continue
         window.append(item)
-        held += item.nbytes
-        if len(window) >= capacity or held > MAX_WAITING_BYTES:
+        held += _held_bytes(item)
+        is_heavy = held > MAX_WAITING_BYTES
+        if is_heavy or len(window) >= capacity:
             batches = _split(window, limits)
-            tails = _partly_filled(batches, limits)
-            window = [item for batch in tails for item in batch]
-            if len(window) > capacity // 2:
-                tails, window = [], []
+            tails = [] if is_heavy else _partly_filled(batches, limits)
+            if sum(map(len, tails)) > capacity // 2:
+                tails = []
+            window = [item for tail in tails for item in tail]
+            held = sum(map(_held_bytes, window))
             yield from (batch for batch in batches if not any(batch is tail for tail in tails))
-            held = sum(item.nbytes for item in window)
     yield from _split(window, limits)
 
 
@@ -113,14 +143,14 @@ def _split(window: list[Prepared], limits: BatchSizer) -> list[list[Prepared]]:
     batches: list[list[Prepared]] = []
     current: list[Prepared] = []
     for item in sorted(window, key=lambda item: (repr(item.group), -item.cost)):
-        if current and not _fits(current, item, limits):
+        if current and not _may_join(item, current, limits):
             batches.append(current)
             current = []
         current.append(item)
     return [*batches, current] if current else batches
 
 
-def _fits(batch: list[Prepared], item: Prepared, limits: BatchSizer) -> bool:
+def _may_join(item: Prepared, batch: list[Prepared], limits: BatchSizer) -> bool:
     longest = batch[0]  # sorted: no later item costs more
     return (
         item.group == longest.group

@@ -37,10 +37,12 @@ class Limit:
         raise UsageError(f"--limit {text}: give a number of examples such as 100, or a percentage such as 10%")
 
     def of(self, total: int | None) -> int:
-        """How many examples of a split with ``total`` examples; at least one."""
+        """How many examples of a split with ``total`` examples; at least one. A share of None raises ValueError."""
         if self.number is not None:
             return self.number
-        return max(1, math.ceil((self.fraction or 1.0) * (total or 0) - 1e-9))
+        if total is None or self.fraction is None:
+            raise ValueError("a share of an unknown number of examples")
+        return max(1, math.ceil(self.fraction * total - 1e-9))
 
     def __str__(self) -> str:
         return str(self.number) if self.number is not None else f"{100 * (self.fraction or 0):g}%"
@@ -63,8 +65,11 @@ class ErrorBudget:
             return cls(fraction=float(match[2]) / 100)
         raise UsageError(f"--max-errors {text}: give a number such as 0, or a percentage such as 1%")
 
-    def allowed(self, total: int) -> int:
-        return self.number if self.number is not None else int(self.fraction * total)
+    def allowed(self, total: int | None) -> int | None:
+        """How many of ``total`` examples may fail; None when that depends on a total that is not known yet."""
+        if self.number is not None:
+            return self.number
+        return None if total is None else int(self.fraction * total + 1e-9)
 
     def __str__(self) -> str:
         return str(self.number) if self.number is not None else f"{100 * self.fraction:g}%"
@@ -96,6 +101,9 @@ class RunConfig:
             raise UnknownName("data source", self.data, DATA_KINDS, "--data")
         if self.data == "files" and self.data_dir is None:
             raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
+        for name, value in self.attributes.items():
+            if not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
+                raise UsageError(f"--set {name}: an attribute is a text or a finite number, not {value!r}")
 
     @property
     def needs_images(self) -> bool:

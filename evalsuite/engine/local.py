@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from evalsuite.backends.base import Backend, Prepared
@@ -12,12 +15,35 @@ from evalsuite.engine.batching import BatchSizer, Failed, pack, prepare_ahead
 from evalsuite.engine.config import RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
-from evalsuite.errors import BackendOutOfMemory
+from evalsuite.errors import BackendError, BackendOutOfMemory, ExampleError
+from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
-from evalsuite.store import PredictionStore
+from evalsuite.store import PredictionStore, as_duplicate
 from evalsuite.types import Example, ExampleKey, Generation, Prediction, Request
 
-STORE_EVERY = 64  # error rows from reading are stored in groups
+STORE_EVERY = 64  # examples that cannot be asked about are stored in groups
+FAILURES_SHOWN = 3
+
+
+class LazyBackend:
+    """The backend of one checkpoint, loaded when a first example needs it: a finished run loads no model."""
+
+    def __init__(self, load: Callable[[], Backend]) -> None:
+        self._load = load
+        self._error: Exception | None = None
+        self.loaded: Backend | None = None
+
+    def get(self) -> Backend:
+        """Raises what loading raised, every time; it is tried once."""
+        if self._error is not None:
+            raise self._error
+        if self.loaded is None:
+            try:
+                self.loaded = self._load()
+            except Exception as error:
+                self._error = error
+                raise
+        return self.loaded
 
 
 @dataclass
@@ -32,17 +58,17 @@ class TaskOutcome:
 
 def run_task(
     task: TaskPlan,
-    backend: Backend,
+    backend: LazyBackend,
     store: PredictionStore,
     config: RunConfig,
     observer: Observer,
     outcome: TaskOutcome,
 ) -> None:
     """Answer every example of the task that is not stored. Raises what makes the whole task impossible."""
-    total = [split.total for split in task.splits]
-    observer.task_started(
-        task.spec.id, None if None in total else sum(n or 0 for n in total), sum(split.stored for split in task.splits)
-    )
+    totals = [split.total for split in task.splits]
+    known = [total for total in totals if total is not None]
+    stored = sum(split.stored for split in task.splits)
+    observer.task_started(task.spec.id, sum(known) if len(known) == len(totals) else None, stored)
     for split in task.splits:
         _SplitRun(task, split, backend, store, config, observer, outcome).run()
         if outcome.over_budget:
@@ -56,7 +82,7 @@ class _SplitRun:
         self,
         task: TaskPlan,
         split: SplitPlan,
-        backend: Backend,
+        backend: LazyBackend,
         store: PredictionStore,
         config: RunConfig,
         observer: Observer,
@@ -64,154 +90,174 @@ class _SplitRun:
     ) -> None:
         self.task, self.split, self.backend, self.store = task, split, backend, store
         self.config, self.observer, self.outcome = config, observer, outcome
-        self.pending: dict[ExampleKey, tuple[Example, Request]] = {}
+        self.name = task.spec.id
+        self.pending: dict[ExampleKey, Prediction] = {}  # without text; images are not kept
         self.bad: list[Prediction] = []
         self.broken_off: Exception | None = None
-        self.seen = 0
+        self.total = split.total  # where it is not known: None until the source was read to its end
         self.errors = 0
+        self.first_errors: list[str] = []
 
     def run(self) -> None:
-        name = self.task.spec.id
-        damaged = self.store.remove_damaged(name, self.split.name)
-        if damaged:
-            shown = ", ".join(map(str, damaged[:5])) + (", …" if len(damaged) > 5 else "")
-            self.observer.note(f"{len(damaged)} damaged rows are made again: {shown}")
-        workers = self.config.workers or os.cpu_count() or 1
-        prepared = prepare_ahead(self._requests(), self.backend, workers)
-        limits = BatchSizer.of(self.backend.limits)
-        for item in pack(prepared, limits):
-            if isinstance(item, Failed):
-                self._store([Generation(item.request.key, "", error=item.error)])
-            else:
-                self._store(generate(self.backend, item, limits))
-            if self._over_budget():
-                return
-        self._store_bad()
-        if self.broken_off is not None:
+        self._remove_damaged()
+        done = self.store.done(self.name, self.split.name)
+        if self.total is not None and done[: self.total].count(1) == self.total:
+            return
+        requests = self._requests(done)
+        first = next(requests, None)
+        if first is not None:
+            self._answer(itertools.chain([first], requests), self.backend.get())
+        self._store([])
+        if self._too_many_failed():
+            self.outcome.over_budget = self._budget_message()
+        elif self.broken_off is not None:
             raise self.broken_off
-        self._over_budget(ended=True)
-        self._report_replay()
+        else:
+            self._report_replay()
 
-    def _requests(self) -> Iterator[Request]:
+    def _answer(self, requests: Iterable[Request], backend: Backend) -> None:
+        workers = self.config.workers or os.cpu_count() or 1
+        limits = BatchSizer.of(backend.limits)
+        with contextlib.closing(prepare_ahead(requests, backend, workers)) as prepared:
+            for item in pack(prepared, limits):
+                if isinstance(item, Failed):
+                    self._store([Generation(item.request.key, "", error=item.error)])
+                else:
+                    self._store(generate(backend, item, limits))
+                if self._too_many_failed():
+                    return
+
+    def _requests(self, done: bytearray) -> Iterator[Request]:
         """Requests for what is not stored. When the source breaks off, what it gave before is still answered."""
         try:
-            yield from self._readable_requests()
+            yield from self._readable_requests(done)
         except Exception as error:
             self.broken_off = error
 
-    def _readable_requests(self) -> Iterator[Request]:
-        build = RequestBuilder(self.task.spec)
-        done = self.store.done(self.task.spec.id, self.split.name)
-        stop = self.split.stop
+    def _readable_requests(self, done: bytearray) -> Iterator[Request]:
+        scores_tokens = any(metric_class(use.name).takes_answers for use in self.task.spec.metrics)
+        build = RequestBuilder(self.task.spec, log_probabilities=scores_tokens)
+        tried_before = self.store.failed(self.name, self.split.name)
+
+        positions = 0
 
         def wanted(position: int) -> bool:
+            nonlocal positions
+            positions = position + 1
             return position >= len(done) or not done[position]
 
-        for example in self.task.data.examples(self.split.name, start=wanted, stop=stop):
-            self.seen += 1
+        for example in self.task.data.examples(self.split.name, start=wanted, stop=self.split.stop):
             if isinstance(example, BadExample):
-                self._set_aside(_bad_prediction(example))
-            elif example.key in self.pending:
-                self._set_aside(_duplicate(example))
+                self._set_aside(_unasked(example, error=example.error))
+            elif example.key in self.pending or (
+                example.position in tried_before and self.store.is_duplicate(example.key, example.position)
+            ):
+                self._set_aside(as_duplicate(_unasked(example)))
             else:
-                request = build(example)
-                self.pending[example.key] = (example, request)
+                try:
+                    request = build(example)
+                except ExampleError as error:
+                    self._set_aside(_unasked(example, error=str(error)))
+                    continue
+                self.pending[example.key] = _unasked(example, prompt=request.prompt)
                 yield request
+            if self._too_many_failed():
+                return
+        if self.total is None:
+            self.total = positions
 
     def _set_aside(self, prediction: Prediction) -> None:
         self.bad.append(prediction)
-        if len(self.bad) >= STORE_EVERY:
-            self._store_bad()
+        if len(self.bad) >= STORE_EVERY or self._too_many_failed():
+            self._store([])
 
     def _store(self, generations: Sequence[Generation]) -> None:
-        predictions = []
+        """Write these answers and what was set aside, in one transaction."""
+        predictions, self.bad = self.bad, []
+        skipped = 0
         for generation in generations:
-            example, request = self.pending.pop(generation.key)
-            if not generation.skipped:
-                predictions.append(_prediction(example, request, generation))
-        self._write(predictions)
-        if len(predictions) < len(generations):
-            self.observer.advanced(self.task.spec.id, 0, 0, len(generations) - len(predictions))
+            asked = self.pending.pop(generation.key)
+            if generation.skipped:
+                skipped += 1
+            else:
+                predictions.append(_answered(asked, generation))
+        if predictions:
+            self.store.add(predictions)
+            failed = [prediction for prediction in predictions if prediction.error is not None]
+            self._count(len(predictions), failed)
+        if predictions or skipped:
+            failures = sum(prediction.error is not None for prediction in predictions)
+            self.observer.advanced(self.name, len(predictions) - failures, failures, skipped)
 
-    def _store_bad(self) -> None:
-        bad, self.bad = self.bad, []
-        self._write(bad)
+    def _count(self, stored: int, failed: Sequence[Prediction]) -> None:
+        self.errors += len(failed)
+        self.outcome.errors += len(failed)
+        self.outcome.answered += stored - len(failed)
+        for prediction in failed[: FAILURES_SHOWN - len(self.first_errors)]:
+            self.first_errors.append(f"{prediction.key.split}/{prediction.key.id}: {prediction.error}")
 
-    def _write(self, predictions: Sequence[Prediction]) -> None:
-        if not predictions:
-            return
-        self.store.add(predictions)
-        failed = sum(prediction.error is not None for prediction in predictions)
-        self.errors += failed
-        self.outcome.errors += failed
-        self.outcome.answered += len(predictions) - failed
-        self.observer.advanced(self.task.spec.id, len(predictions) - failed, failed)
+    def _too_many_failed(self) -> bool:
+        """Whether more examples failed than may. Failures of earlier sessions count: all of them are tried again."""
+        allowed = self.config.max_errors.allowed(self.total)
+        return allowed is not None and self.errors + len(self.bad) > allowed
 
-    def _over_budget(self, ended: bool = False) -> bool:
-        """Stop as soon as more examples failed than are allowed; with an unknown total, judge at the end."""
-        total = self.split.total if self.split.total is not None else (self.seen if ended else None)
-        if total is None or self.errors <= self.config.max_errors.allowed(total):
-            return False
-        examples = self.store.errors(self.task.spec.id, limit=3)
-        shown = "; ".join(f"{key.split}/{key.id}: {error}" for key, error in examples)
-        self.outcome.over_budget = (
-            f"{self.errors} of {total} examples of split {self.split.name} failed, "
-            f"more than --max-errors {self.config.max_errors} allows ({shown})"
+    def _budget_message(self) -> str:
+        of_total = "" if self.total is None else f" of {self.total}"
+        return (
+            f"{self.errors}{of_total} examples of split {self.split.name} failed, "
+            f"more than --max-errors {self.config.max_errors} allows ({'; '.join(self.first_errors)})"
         )
-        return True
+
+    def _remove_damaged(self) -> None:
+        damaged = self.store.remove_damaged(self.name, self.split.name)
+        if damaged:
+            shown = ", ".join(map(str, damaged[:5])) + (", …" if len(damaged) > 5 else "")
+            self.observer.note(f"{len(damaged)} damaged rows are made again: {shown}")
 
     def _report_replay(self) -> None:
         """A backend that replays a file says how file and data fit together; answers stored before were matched too."""
-        report = getattr(self.backend, "report", None)
+        report = getattr(self.backend.loaded, "report", None)
         if report is None:
             return
-        name, split = self.task.spec.id, self.split.name
-        if text := report(name, split, also_asked=self.store.ids(name, split)).summary():
-            note = f"{name}/{split}: {text}"
+        stored = self.store.ids(self.name, self.split.name)
+        if text := report(self.name, self.split.name, also_asked=stored).summary():
+            note = f"{self.name}/{self.split.name}: {text}"
             self.outcome.notes.append(note)
             self.observer.note(note)
 
 
 def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) -> list[Generation]:
-    """The batch's generations; a batch that does not fit into memory is halved, and so are those after it."""
-    try:
-        return backend.generate(batch)
-    except BackendOutOfMemory as error:
-        if len(batch) == 1:
-            return [Generation(batch[0].request.key, "", error=f"out of memory on this example alone: {error}")]
-        limits.shrink(batch)
+    """The batch's generations, in its order.
+
+    A batch that does not fit into memory is halved, and so are those after it, of which some are formed already.
+    Raises BackendError when the backend does not answer every request once and in order.
+    """
+    if limits.fits(batch):
+        try:
+            answers = backend.generate(batch)
+        except BackendOutOfMemory as error:
+            if len(batch) == 1:
+                return [Generation(batch[0].request.key, "", error=f"out of memory on this example alone: {error}")]
+            limits.shrink(batch)
+        else:
+            if [answer.key for answer in answers] != [item.request.key for item in batch]:
+                raise BackendError(f"{type(backend).__name__}: the answers to a batch do not match its requests")
+            return answers
     half = len(batch) // 2
     return [*generate(backend, batch[:half], limits), *generate(backend, batch[half:], limits)]
 
 
-def _prediction(example: Example, request: Request, generation: Generation) -> Prediction:
+def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:
+    return Prediction(example.key, example.position, prompt, "", example.references, example.strata or {}, error)
+
+
+def _answered(asked: Prediction, generation: Generation) -> Prediction:
     details: dict[str, object] = {}
     if generation.token_ids is not None:
         details["tokens"] = len(generation.token_ids)
     if generation.log_probabilities is not None:
+        details["token_ids"] = generation.token_ids and list(generation.token_ids)
         details["log_probabilities"] = list(generation.log_probabilities)
     if generation.seconds is not None:
         details["seconds"] = round(generation.seconds, 4)
-    return Prediction(
-        example.key,
-        example.position,
-        request.prompt,
-        generation.text,
-        example.references,
-        example.strata,
-        generation.error,
-        details,
-    )
-
-
-def _duplicate(example: Example) -> Prediction:
-    """The store marks a repeated id the same way; this one is met while its first occurrence is still in flight."""
-    key, position = example.key, example.position
-    error = f"the id {key.id!r} occurs twice in the data; this is its occurrence at position {position}"
-    return Prediction(
-        key._replace(id=f"{key.id}#{position}"), position, "", "", example.references, example.strata, error
-    )
-
-
-def _bad_prediction(bad: BadExample) -> Prediction:
-    return Prediction(bad.key, bad.position, "", "", bad.references, bad.strata or {}, bad.error)
+    return dataclasses.replace(asked, text=generation.text, error=generation.error, details=details)

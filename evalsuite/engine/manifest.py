@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
-from evalsuite.engine.config import RunConfig
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, read_manifest, write_json
-from evalsuite.specs.digest import inference_digest
-from evalsuite.specs.schema import TaskSpec
+from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, now, read_manifest, write_json
+from evalsuite.specs.digest import inference_digest, spec_digest
+
+if TYPE_CHECKING:
+    from evalsuite.engine.config import RunConfig
+    from evalsuite.engine.plan import Plan, TaskPlan
 
 PACKAGES = (
     "numpy",
@@ -36,73 +38,128 @@ PACKAGES = (
 )
 VOLATILE = ("versions",)  # facts of a backend that may change between two starts of one run
 
+BEGUN, DONE, FAILED = "begun", "done", "failed"
+"""State of a task. BEGUN until it ends, however its process ends; DONE: every example that was asked for was tried and
+no more failed than allowed."""
 
-def check_resumable(
-    folder: Path, specs: Sequence[TaskSpec], config: RunConfig, fingerprints: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Refuse to continue a run folder with another task, data set or attribute than it was begun with.
+
+def check_resumable(plan: Plan) -> None:
+    """Refuse to continue a run folder with another model, task, data set or attribute than it was begun with.
 
     Raises StoreError that says what differs.
     """
-    if not (folder / MANIFEST).exists():
+    if not (plan.folder / MANIFEST).exists():
         return
-    manifest = read_manifest(folder)
-    differences = []
-    for name, ours in (("backend", config.backend), ("attributes", dict(config.attributes)), ("data", config.data)):
-        if manifest["run"][name] != ours:
-            differences.append(f"{name} was {manifest['run'][name]!r}, now {ours!r}")
-    for spec in specs:
-        before = manifest["tasks"].get(spec.id)
-        if before is None:
-            continue
-        if before["inference_digest"] != inference_digest(spec):
-            differences.append(f"the spec of task {spec.id} changed")
-        if before["data"] != json.loads(json.dumps(fingerprints[spec.id])):
-            differences.append(f"the data of task {spec.id} changed")
-    _refuse(folder, differences)
+    manifest = read_manifest(plan.folder)
+    config = plan.config
+    now_asked = {"backend": config.backend, "attributes": dict(config.attributes), "data": config.data}
+    differences = [
+        f"{name} was {manifest['run'][name]!r}, now {value!r}"
+        for name, value in now_asked.items()
+        if manifest["run"][name] != value
+    ]
+    for task in plan.tasks:
+        if task.spec.id in manifest["tasks"]:
+            differences += _differences(manifest["tasks"][task.spec.id], task)
+    _refuse(plan.folder, differences)
 
 
-def check_same_backend(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to mix answers of two models in one run folder. Raises StoreError."""
-    names = sorted({*before, *now} - set(VOLATILE))
-    _refuse(
-        folder,
-        [
-            f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-            for name in names
-            if before.get(name) != now.get(name)
-        ],
-    )
+def _differences(before: Mapping[str, Any], task: TaskPlan) -> list[str]:
+    name, differences = task.spec.id, []
+    if before["model"] != task.model:
+        differences.append(f"the model of task {name} was {before['model']!r}, now {task.model!r}")
+    if before["inference_digest"] != inference_digest(task.spec):
+        differences.append(f"the spec of task {name} changed")
+    if before["data"] != json.loads(json.dumps(task.fingerprint)):
+        differences.append(f"the data of task {name} changed")
+    return differences
 
 
-def begin(
-    folder: Path, config: RunConfig, tasks: Mapping[str, Mapping[str, Any]], command: Sequence[str]
-) -> dict[str, Any]:
-    """Write the manifest at the start of a session; tasks of earlier sessions stay in it."""
-    known = read_manifest(folder) if (folder / MANIFEST).exists() else None
-    manifest: dict[str, Any] = known or {
-        "manifest_version": MANIFEST_VERSION,
-        "evalsuite": __version__,
-        "name": folder.absolute().name,
-        "created": now(),
-        "run": {**config.identity(), "max_errors": str(config.max_errors)},
-        "tasks": {},
-        "models": {},
-        "sessions": [],
+class Session:
+    """One start of a run, written into its manifest at every step: a killed process leaves what was true then.
+
+    Tasks, models and sessions of earlier starts stay in the manifest.
+    """
+
+    def __init__(self, plan: Plan, command: Sequence[str]) -> None:
+        self._folder = plan.folder
+        self._asked = {task.spec.id for task in plan.tasks}
+        known = read_manifest(plan.folder) if (plan.folder / MANIFEST).exists() else None
+        self._manifest: dict[str, Any] = known or {
+            "manifest_version": MANIFEST_VERSION,
+            "evalsuite": __version__,
+            "name": plan.folder.absolute().name,
+            "created": now(),
+            "run": {},
+            "tasks": {},
+            "models": {},
+            "environment": {},
+            "sessions": [],
+        }
+        tasks: dict[str, Any] = self._manifest["tasks"]
+        tasks.update({task.spec.id: _entry(task, plan.config) for task in plan.tasks})
+        limits = sorted({entry["limit"] for entry in tasks.values() if entry.get("limit")})
+        self._manifest["run"] = {
+            **plan.config.identity(),
+            "limit": ", ".join(limits) or None,  # of any task that the folder holds
+            "max_errors": str(plan.config.max_errors),
+        }
+        self._manifest["environment"] = environment()
+        self._manifest["sessions"].append(
+            {
+                "started": now(),
+                "ended": None,
+                "status": "running",
+                "command": list(command),
+                "directory": os.getcwd(),
+                "evalsuite": __version__,
+            }
+        )
+        self._write()
+
+    def model_loaded(self, model: str | None, description: Mapping[str, Any]) -> None:
+        """Record what a backend says of itself. Raises StoreError when other weights answered before."""
+        description = json.loads(json.dumps(dict(description)))
+        before = self._manifest["models"].get(model or "")
+        if before is not None:
+            _check_same_model(self._folder, before, description)
+        self._manifest["models"][model or ""] = description
+        self._write()
+
+    def task_ended(self, task: str, failure: str | None) -> None:
+        self._manifest["tasks"][task].update(state=FAILED if failure else DONE, failure=failure)
+        self._write()
+
+    def ended(self, status: str, answered: int, errors: int) -> None:
+        """How the session ended, and which tasks of the folder, of this session or an earlier one, are not done."""
+        self._manifest["sessions"][-1].update(
+            ended=now(), status=status, answered=answered, errors=errors, failures=self._failures()
+        )
+        self._write()
+
+    def _failures(self) -> dict[str, str]:
+        tasks = self._manifest["tasks"].items()
+        failures = {name: entry["failure"] for name, entry in tasks if entry.get("state") == FAILED}
+        left = [name for name, entry in tasks if entry.get("state") == BEGUN and name not in self._asked]
+        return failures | dict.fromkeys(left, "an earlier session began it and was interrupted")
+
+    def _write(self) -> None:
+        write_json(self._folder / MANIFEST, self._manifest)
+
+
+def _entry(task: TaskPlan, config: RunConfig) -> dict[str, Any]:
+    return {
+        "version": task.spec.version,
+        "spec_digest": spec_digest(task.spec),
+        "inference_digest": inference_digest(task.spec),
+        "model": task.model,
+        "data": dict(task.fingerprint),
+        "limit": str(config.limit) if config.limit else None,
+        "stops": {split.name: split.stop for split in task.splits},
+        "state": BEGUN,
+        "failure": None,
+        "spec": task.spec.model_dump(mode="json", exclude_none=True),
     }
-    manifest["tasks"].update(tasks)
-    manifest["environment"] = environment()
-    manifest["sessions"].append(
-        {"started": now(), "ended": None, "status": "running", "command": list(command), "evalsuite": __version__}
-    )
-    write_json(folder / MANIFEST, manifest)
-    return manifest
-
-
-def finish(folder: Path, manifest: dict[str, Any], status: str, outcome: Mapping[str, Any]) -> None:
-    """Record how the session ended."""
-    manifest["sessions"][-1].update({"ended": now(), "status": status, **outcome})
-    write_json(folder / MANIFEST, manifest)
 
 
 def environment() -> dict[str, Any]:
@@ -121,8 +178,10 @@ def environment() -> dict[str, Any]:
     }
 
 
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _check_same_model(folder: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    names = sorted({*before, *after} - set(VOLATILE))
+    changed = [name for name in names if before.get(name) != after.get(name)]
+    _refuse(folder, [f"{name} was {before.get(name)!r}, now {after.get(name)!r}" for name in changed])
 
 
 def _refuse(folder: Path, differences: Sequence[str]) -> None:

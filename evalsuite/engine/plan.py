@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,11 @@ from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
 from evalsuite.engine.manifest import check_resumable
-from evalsuite.errors import DataError, EvalsuiteError, StoreError, UsageError
+from evalsuite.errors import EvalsuiteError, StoreError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.runfolder import STORE
 from evalsuite.specs.schema import TaskSpec, fill, placeholders
-from evalsuite.store import PredictionStore
+from evalsuite.store import Count, PredictionStore
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry
@@ -29,7 +30,11 @@ FREE_SPACE_RESERVE = 50 << 20
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """One split of one task: ``total`` examples to answer (None: known at the end), ``stored`` are done."""
+    """One split of one task.
+
+    total: examples to answer (None: known at the end). stop: the position at which a limit ends it. stored: answers
+    among them that are there already; errors: error rows among them, which are tried again.
+    """
 
     name: str
     total: int | None
@@ -76,24 +81,62 @@ class Plan:
 
 
 def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
-    """Check a run completely. Raises the first fatal error, or one UsageError that lists all data errors."""
+    """Check a run completely. Raises one error that names everything that is wrong with models, metrics and data."""
     specs = registry.select(config.tasks)
     models = {spec.id: model_for(spec, config) for spec in specs}
-    for spec in specs:
-        _check_metrics(spec)
+    problems = _Problems()
     for model in dict.fromkeys(models.values()):
-        check_backend(config.backend, backend_options(config, model))
+        with problems.collected():
+            check_backend(config.backend, backend_options(config, model))
+    data: dict[str, TaskData] = {}
+    for spec in specs:
+        with problems.collected(spec.id):
+            _check_metrics(spec)
+        with problems.collected(spec.id):
+            data[spec.id] = _open_data(spec, config)
+    problems.raise_any()
     folder = config.folder()
-    opened, warnings = _open_data(specs, config)
-    fingerprints = {spec.id: data.fingerprint() for spec, data in opened}
-    check_resumable(folder, specs, config, fingerprints)
-    counts = _stored_counts(folder)
     tasks = tuple(
-        TaskPlan(spec, data, models[spec.id], fingerprints[spec.id], _plan_splits(spec, data, config.limit, counts))
-        for spec, data in opened
+        TaskPlan(
+            spec,
+            data[spec.id],
+            models[spec.id],
+            data[spec.id].fingerprint(),
+            tuple(_plan_split(spec.id, split.name, data[spec.id], config.limit, folder) for split in spec.splits),
+        )
+        for spec in specs
     )
-    _check_disk(folder, tasks)
-    return Plan(config, folder, tasks, tuple(warnings))
+    plan = Plan(config, folder, tasks, tuple(_warnings(specs, config)))
+    check_resumable(plan)
+    _check_disk(plan)
+    return plan
+
+
+class _Problems:
+    """Errors of a plan, gathered so that a user meets all of them at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, EvalsuiteError] = {}
+
+    @contextlib.contextmanager
+    def collected(self, task: str = "") -> Iterator[None]:
+        """Keep what the block raises, under the name of the task unless the message begins with it."""
+        try:
+            yield
+        except EvalsuiteError as error:
+            message = str(error)
+            self._found.setdefault(message if message.startswith(task) else f"{task}: {message}", error)
+
+    def raise_any(self) -> None:
+        """A single error keeps its kind; several become one, with the highest exit status among them."""
+        if not self._found:
+            return
+        errors = list(self._found.values())
+        if len(errors) == 1 and str(errors[0]) in self._found:
+            raise errors[0]
+        together = EvalsuiteError("\n".join(self._found))
+        together.exit_status = max(error.exit_status for error in errors)
+        raise together
 
 
 def model_for(spec: TaskSpec, config: RunConfig) -> str | None:
@@ -122,58 +165,46 @@ def _check_metrics(spec: TaskSpec) -> None:
         load_metric(use.name, **use.parameters).check()
 
 
-def _open_data(specs: Sequence[TaskSpec], config: RunConfig) -> tuple[list[tuple[TaskSpec, TaskData]], list[str]]:
-    opened, problems, warnings = [], [], []
+def _open_data(spec: TaskSpec, config: RunConfig) -> TaskData:
+    data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed)
+    data.check(images=config.needs_images)
+    return data
+
+
+def _warnings(specs: Sequence[TaskSpec], config: RunConfig) -> Iterator[str]:
     for spec in specs:
-        try:
-            data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed)
-            data.check(images=config.needs_images)
-        except EvalsuiteError as error:
-            problems.append(f"{spec.id}: {error}")
-            continue
-        opened.append((spec, data))
         if config.data == "hub" and spec.data.hub and spec.data.hub.revision is None:
-            warnings.append(f"{spec.id}: the spec pins no revision; the one that is loaded is in the manifest")
-    if problems:
-        raise DataError("\n".join(problems))
-    return opened, warnings
+            yield f"{spec.id}: the spec pins no revision; the one that is loaded is in the manifest"
 
 
-def _stored_counts(folder: Path) -> dict[tuple[str, str], tuple[int, int]]:
+def _stored(folder: Path, task: str, split: str, stop: int | None) -> Count:
     path = folder / STORE
     if not path.exists():
-        return {}
+        return Count(0, 0)
     with PredictionStore(path, read_only=True) as store:
-        return {key: (count.stored - count.errors, count.errors) for key, count in store.counts().items()}
+        return store.count(task, split, stop)
 
 
-def _plan_splits(
-    spec: TaskSpec, data: TaskData, limit: Limit | None, counts: Mapping[tuple[str, str], tuple[int, int]]
-) -> tuple[SplitPlan, ...]:
-    plans = []
-    for split in spec.splits:
-        total = data.count(split.name)
-        stop = None
-        if limit is not None:
-            if total is None and limit.fraction is not None:
-                raise UsageError(
-                    f"{spec.id}: the size of split {split.name} is not known, "
-                    "so --limit must be a number of examples, not a percentage"
-                )
-            stop = limit.of(total)
-            total = stop if total is None else min(stop, total)
-        stored, errors = counts.get((spec.id, split.name), (0, 0))
-        plans.append(SplitPlan(split.name, total, stop, stored, errors))
-    return tuple(plans)
+def _plan_split(task: str, split: str, data: TaskData, limit: Limit | None, folder: Path) -> SplitPlan:
+    is_share = limit is not None and limit.fraction is not None
+    # Reading local annotations once more is cheap; reading a remote data set is not, unless a share of it is asked for.
+    total = data.count(split, exact=is_share or data.kind != "hub")
+    stop = None
+    if limit is not None:
+        stop = limit.of(total)
+        total = stop if total is None else min(stop, total)
+    count = _stored(folder, task, split, stop)
+    return SplitPlan(split, total, stop, count.stored - count.errors, count.errors)
 
 
-def _check_disk(folder: Path, tasks: Sequence[TaskPlan]) -> None:
-    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    rows = sum(split.left or 0 for task in tasks for split in task.splits)
+def _check_disk(plan: Plan) -> None:
+    folder = plan.folder.absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    rows = sum(split.left or 0 for task in plan.tasks for split in task.splits)
     needed = rows * BYTES_PER_ROW + FREE_SPACE_RESERVE
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise StoreError(
-            f"{folder}: {math.ceil(needed / 1e6)} MB are needed for the predictions, "
+            f"{plan.folder}: {math.ceil(needed / 1e6)} MB are needed for the predictions, "
             f"{free // 10**6} MB are free; make room or choose another --out"
         )

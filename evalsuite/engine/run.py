@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from evalsuite.backends import create_backend
 from evalsuite.backends.base import Backend
-from evalsuite.engine import manifest as manifests
-from evalsuite.engine.local import TaskOutcome, run_task
+from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
+from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
 from evalsuite.engine.plan import Plan, TaskPlan, backend_options
-from evalsuite.errors import EvalsuiteError, StoreError
-from evalsuite.runfolder import STORE, locked
-from evalsuite.specs.digest import inference_digest, spec_digest
+from evalsuite.errors import StoreError
+from evalsuite.runfolder import STORE, describe_failure, locked
 from evalsuite.store import PredictionStore
-
-LOG = "failures.log"
 
 
 @dataclass
@@ -45,55 +41,61 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
     """
     observer = observer or Silent()
     outcome = RunOutcome(plan.folder)
-    with locked(plan.folder), PredictionStore(plan.folder / STORE) as store:
-        manifest = manifests.begin(plan.folder, plan.config, _task_entries(plan), command)
-        status = "interrupted"
-        try:
+    with locked(plan.folder):
+        check_resumable(plan)  # again: another process may have used the folder since it was planned
+        with PredictionStore(plan.folder / STORE) as store, _recorded(Session(plan, command), outcome) as session:
             left = [split.left for task in plan.tasks for split in task.splits]
-            observer.started(None if any(n is None for n in left) else sum(n or 0 for n in left))
+            known = [number for number in left if number is not None]
+            observer.started(sum(known) if len(known) == len(left) else None)
             for model, tasks in plan.by_model().items():
-                _run_model(plan, model, tasks, store, manifest, outcome, observer)
-            status = "done" if outcome.ok else "failed"
-        except StoreError:
-            status = "failed"
-            raise
-        finally:
-            manifests.finish(
-                plan.folder,
-                manifest,
-                status,
-                {"answered": outcome.answered, "errors": outcome.errors, "failures": outcome.failures},
-            )
+                with _lazy_backend(plan, model, session, observer) as backend:
+                    for task in tasks:
+                        _run_one(plan, task, backend, store, session, outcome, observer)
     return outcome
 
 
-def _run_model(
-    plan: Plan,
-    model: str | None,
-    tasks: Sequence[TaskPlan],
-    store: PredictionStore,
-    manifest: dict[str, Any],
-    outcome: RunOutcome,
-    observer: Observer,
-) -> None:
-    """Load one checkpoint and run all tasks that share it."""
+@contextmanager
+def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
+    """Write down how the session ends, however it ends."""
+    status = "interrupted"
     try:
-        backend = create_backend(plan.config.backend, backend_options(plan.config, model))
-    except EvalsuiteError as error:
-        for task in tasks:
-            outcome.failures[task.spec.id] = str(error)
-            observer.task_ended(task.spec.id, str(error))
-        return
-    try:
-        _record_model(plan, model, backend, manifest)
-        for task in tasks:
-            _run_one(plan, task, backend, store, outcome, observer)
+        yield session
+        status = "done" if outcome.ok else "failed"
+    except Exception:
+        status = "failed"
+        raise
     finally:
-        backend.close()
+        session.ended(status, outcome.answered, outcome.errors)
+
+
+@contextmanager
+def _lazy_backend(plan: Plan, model: str | None, session: Session, observer: Observer) -> Iterator[LazyBackend]:
+    """The backend of one checkpoint, closed at the end when it was loaded."""
+
+    def load() -> Backend:
+        backend = create_backend(plan.config.backend, backend_options(plan.config, model))
+        session.model_loaded(model, backend.describe())
+        return backend
+
+    backend = LazyBackend(load)
+    try:
+        yield backend
+    finally:
+        if backend.loaded is not None:
+            try:
+                backend.loaded.close()
+            except Exception as error:  # every answer is stored by now
+                observer.note(f"closing the backend: {describe_failure(plan.folder, str(model), error)}")
 
 
 def _run_one(
-    plan: Plan, task: TaskPlan, backend: Backend, store: PredictionStore, outcome: RunOutcome, observer: Observer
+    plan: Plan,
+    task: TaskPlan,
+    backend: LazyBackend,
+    store: PredictionStore,
+    session: Session,
+    outcome: RunOutcome,
+    observer: Observer,
 ) -> None:
     name = task.spec.id
     result = TaskOutcome()
@@ -103,43 +105,12 @@ def _run_one(
     except StoreError:
         raise
     except Exception as error:
-        message = _describe_failure(plan.folder, name, error)
+        message = describe_failure(plan.folder, name, error)
     finally:
         outcome.answered += result.answered
         outcome.errors += result.errors
     outcome.notes += result.notes
     if message:
         outcome.failures[name] = message
+    session.task_ended(name, message)
     observer.task_ended(name, message)
-
-
-def _record_model(plan: Plan, model: str | None, backend: Backend, manifest: dict[str, Any]) -> None:
-    description = dict(backend.describe())
-    before = manifest["models"].get(model or "")
-    if before is not None:
-        manifests.check_same_backend(plan.folder, before, description)
-    manifest["models"][model or ""] = description
-
-
-def _task_entries(plan: Plan) -> dict[str, dict[str, Any]]:
-    return {
-        task.spec.id: {
-            "version": task.spec.version,
-            "spec_digest": spec_digest(task.spec),
-            "inference_digest": inference_digest(task.spec),
-            "model": task.model,
-            "data": dict(task.fingerprint),
-            "stops": {split.name: split.stop for split in task.splits},
-            "spec": task.spec.model_dump(mode="json", exclude_none=True),
-        }
-        for task in plan.tasks
-    }
-
-
-def _describe_failure(folder: Path, task: str, error: Exception) -> str:
-    """One line for the user; for what nobody expected, the traceback goes to a file in the run folder."""
-    if isinstance(error, EvalsuiteError):
-        return str(error)
-    with open(folder / LOG, "a", encoding="utf-8") as log:
-        log.write(f"--- {manifests.now()} {task}\n{''.join(traceback.format_exception(error))}\n")
-    return f"{type(error).__name__}: {error} (traceback in {folder / LOG})"

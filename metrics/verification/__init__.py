@@ -11,12 +11,13 @@ import gzip
 import importlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from evalsuite.errors import DataError, UnknownName
+from evalsuite.errors import DataError, MissingDependency, UnknownName
 
 Line = dict[str, Any]
 
@@ -27,9 +28,9 @@ CHECKS: dict[str, str] = {
     "cider": "captions:cider",
     "coco_map": "boxes:coco_map",
     "exact_match": "vqa:exact_match",
-    "grits_con": "tables:grits",
-    "grits_loc": "tables:grits",
-    "grits_top": "tables:grits",
+    "grits_con": "tables:grits_con",
+    "grits_loc": "tables:grits_loc",
+    "grits_top": "tables:grits_top",
     "hiertext_word_f1": "boxes:hiertext_word_f1",
     "kern_cer_ser_ler": "music:kern_error_rates",
     "kern_preprocess": "music:kern_preprocess",
@@ -60,17 +61,25 @@ CHECKS: dict[str, str] = {
 """Golden file -> checker, as module:function below this package. A checker takes the lines and the file's folder."""
 
 
+REQUIRED_SHARE: dict[str, float] = {"ptb_tokenizer": 0.995}
+"""Golden file -> share of its comparisons that must agree, where it is not all of them."""
+
+FAILURES_SHOWN = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One official value beside ours. Numbers (or flat lists of numbers) agree within ``tolerance``, the rest exactly.
 
     tolerance: relative to max(1, |official|); below 1e-9 of magnitude it is absolute.
+    required: must agree even where the file's REQUIRED_SHARE allows some to differ.
     """
 
     what: str
     ours: Any
     official: Any
     tolerance: float = 1e-9
+    required: bool = True
 
     def difference(self) -> float:
         """Largest scaled difference: 0 for equal values, inf for values that cannot be compared or differ in kind."""
@@ -83,38 +92,107 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one golden file came out. ``failures`` holds the first disagreements, as text."""
+    """How one golden file came out. ``failures`` holds the first disagreements, as text.
+
+    largest_difference: of all comparisons that agree. disagreements: of all comparisons; required_disagreements: of
+    those that must agree whatever ``required_share`` is.
+    problem: why the file could not be read, with the line. missing: what this machine lacks to compare it.
+    """
 
     name: str
-    lines: int
-    compared: int
-    not_compared: int
-    largest_difference: float
-    disagreements: int
-    failures: tuple[str, ...]
+    lines: int = 0
+    compared: int = 0
+    not_compared: int = 0
+    largest_difference: float = 0.0
+    disagreements: int = 0
+    failures: tuple[str, ...] = ()
     required_share: float = 1.0
+    required_disagreements: int = 0
+    problem: str = ""
+    missing: str = ""
 
     @property
     def passed(self) -> bool:
         """Something was compared, and enough of it agrees."""
-        return self.compared > 0 and self.disagreements <= (1 - self.required_share) * self.compared
+        enough = self.disagreements <= (1 - self.required_share) * self.compared
+        return not self.problem and self.compared > 0 and enough and not self.required_disagreements
+
+    @property
+    def outcome(self) -> Literal["agrees", "differs", "nothing compared", "not checked", "broken file"]:
+        """In words. ``not checked``: a program or package is missing here; everything else but ``agrees`` is a failure."""
+        if self.problem:
+            return "broken file"
+        if self.missing:
+            return "not checked"
+        if not self.compared:
+            return "nothing compared"
+        return "agrees" if self.passed else "differs"
 
 
 Checker = Callable[[list[Line], Path], Iterator[tuple[Line, list[Comparison]]]]
 
 
+def shipped_golden_files() -> Path:
+    """The folder of golden files inside the package: a selection of what was recorded."""
+    return Path(str(resources.files("evalsuite.metrics").joinpath("golden")))
+
+
+def verify_folder(folder: Path, names: Sequence[str] = ()) -> list[Verdict]:
+    """Run the golden files of a folder, or those called ``names``; see :func:`verify_each`."""
+    return list(verify_each(folder, names))
+
+
+def verify_each(folder: Path, names: Sequence[str] = ()) -> Iterator[Verdict]:
+    """The verdict of every ``*.jsonl`` and ``*.jsonl.gz`` of a folder, by name; other files are left alone.
+
+    A broken file, and one that no checker knows, are verdicts with a ``problem``.
+    Raises DataError for a folder or file that does not exist, UnknownName for a name that no checker knows.
+    """
+    for name in names:
+        if name not in CHECKS:
+            raise UnknownName("golden file", name, CHECKS)
+    files = _golden_files(folder)
+    for name in names:
+        if name not in files:
+            raise DataError(f"{folder}: there is no {name}.jsonl or {name}.jsonl.gz")
+    for name in sorted(set(names)) or files:
+        try:
+            yield verify_file(files[name])
+        except (DataError, UnknownName) as error:
+            yield Verdict(name, problem=str(error))
+
+
+def _golden_files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    found = sorted([*folder.glob("*.jsonl.gz"), *folder.glob("*.jsonl")])  # an unpacked file hides a packed one
+    return dict(sorted((golden_name(path), path) for path in found))
+
+
+def golden_name(path: Path) -> str:
+    """``cider`` for ``…/cider.jsonl.gz``."""
+    return path.name.removesuffix(".gz").removesuffix(".jsonl")
+
+
 def verify_file(path: Path) -> Verdict:
     """Run one golden file through our metrics. Raises UnknownName for a file no checker knows, DataError for a bad one."""
-    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    name = golden_name(path)
     if name not in CHECKS:
         raise UnknownName("golden file", name, CHECKS, str(path))
+    lines = read_golden(path)
+    try:
+        return _verdict(name, lines, path)
+    except MissingDependency as error:
+        return Verdict(name, len(lines), not_compared=len(lines), missing=str(error))
+
+
+def _verdict(name: str, lines: list[Line], path: Path) -> Verdict:
     module, _, function = CHECKS[name].partition(":")
     checker: Checker = getattr(importlib.import_module(f"evalsuite.metrics.verification.{module}"), function)
-    lines = read_golden(path)
-    compared = disagreements = empty = 0
+    compared = disagreements = required = empty = 0
     largest = 0.0
     failures: list[str] = []
-    for line, comparisons in checker(lines, path.parent):
+    for line, comparisons in _checked(checker, lines, path):
         empty += not comparisons
         for comparison in comparisons:
             compared += 1
@@ -122,23 +200,44 @@ def verify_file(path: Path) -> Verdict:
                 largest = max(largest, comparison.difference())
                 continue
             disagreements += 1
-            if len(failures) < 10:
+            required += comparison.required
+            if len(failures) < FAILURES_SHOWN:
                 failures.append(f"{line['id']} {comparison.what}: {comparison.ours!r}, official {comparison.official!r}")
-    share = getattr(checker, "required_share", 1.0)
-    return Verdict(name, len(lines), compared, empty, largest, disagreements, tuple(failures), share)
+    share = REQUIRED_SHARE.get(name, 1.0)
+    return Verdict(
+        name, len(lines), compared, empty, largest, disagreements, tuple(failures), share, required_disagreements=required
+    )
+
+
+def _checked(checker: Checker, lines: list[Line], path: Path) -> Iterator[tuple[Line, list[Comparison]]]:
+    """What the checker finds. A line without the fields that it reads is an error of the file."""
+    last = "the first line"
+    try:
+        for line, comparisons in checker(lines, path.parent):
+            last = f"the line after {line['id']}"
+            yield line, comparisons
+    except (LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: {last} is not what its checker reads ({type(error).__name__}: {error})") from error
 
 
 def read_golden(path: Path) -> list[Line]:
     """The lines of a golden file, ``{"__float__": "nan"}`` as NaN. Raises DataError naming the line that is broken."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    lines = []
-    with opener(path, "rt", encoding="utf-8") as handle:
-        for number, text in enumerate(handle, 1):
-            try:
-                lines.append(json.loads(text, object_hook=_decode))
-            except ValueError as error:
-                raise DataError(f"{path}:{number}: not JSON ({error})") from error
-    return lines
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    return [_line(text, f"{path}:{number}") for number, text in enumerate(content.splitlines(), 1)]
+
+
+def _line(text: bytes, place: str) -> Line:
+    try:
+        line = json.loads(text, object_hook=_decode)
+    except ValueError as error:
+        raise DataError(f"{place}: not JSON ({error})") from error
+    for field in ("id", "inputs", "expected"):
+        if not isinstance(line, dict) or field not in line:
+            raise DataError(f"{place}: not a golden line, an object with id, inputs and expected: no {field}")
+    return line
 
 
 def is_error(expected: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Any other vision-language model, here a tiny LLaVA, through its processor's chat template."""
+"""Any other vision-language model through its processor's chat template: tiny LLaVA, Gemma 3 and Idefics 3."""
 
 from __future__ import annotations
 
@@ -54,6 +54,60 @@ def build_llava(folder: Path, template: str | None = TEMPLATE) -> Path:
     return folder
 
 
+SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+TEXT = {**SIZES, "vocab_size": 2304, "num_key_value_heads": 1, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 1}
+VISION = {**SIZES, "image_size": 28, "patch_size": 14}
+
+
+def build_gemma3(folder: Path) -> Path:
+    """Image tokens see each other, prompts do not: the processor's token types must reach the model."""
+    hub: Any = importlib.import_module("transformers")
+    images: Any = importlib.import_module("transformers.models.gemma3.image_processing_pil_gemma3")
+    marks = {"image_token": "<soft>", "boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"}
+    tokenizer = hub.AutoTokenizer.from_pretrained(tiny_checkpoint(), extra_special_tokens=marks)
+    soft, start, end = (tokenizer.convert_tokens_to_ids(mark) for mark in marks.values())
+    config = hub.Gemma3Config(
+        text_config={**TEXT, "head_dim": 16, "sliding_window": 64}, vision_config={**VISION, "vision_use_head": False},
+        mm_tokens_per_image=4, image_token_index=soft, boi_token_index=start, eoi_token_index=end, eos_token_id=[1],
+    )  # fmt: skip
+    save_random(hub.Gemma3ForConditionalGeneration(config), folder)
+    hub.Gemma3Processor(
+        image_processor=images.Gemma3ImageProcessorPil(size={"height": 28, "width": 28}, do_pan_and_scan=False),
+        tokenizer=tokenizer, chat_template=TEMPLATE.replace("<image>", "<start_of_image>"), image_seq_length=4,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def build_idefics3(folder: Path) -> Path:
+    """Cuts images into tiles: the number of image tokens depends on the image."""
+    hub: Any = importlib.import_module("transformers")
+    images: Any = importlib.import_module("transformers.models.idefics3.image_processing_pil_idefics3")
+    tokenizer = hub.AutoTokenizer.from_pretrained(tiny_checkpoint())
+    marks = ["<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": marks})
+    config = hub.Idefics3Config(
+        text_config=hub.LlamaConfig(**TEXT).to_dict(), vision_config=VISION, scale_factor=2, pad_token_id=0,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )  # fmt: skip
+    save_random(hub.Idefics3ForConditionalGeneration(config), folder)
+    tiles = {"size": {"longest_edge": 56}, "max_image_size": {"longest_edge": 28}}
+    hub.Idefics3Processor(
+        image_processor=images.Idefics3ImageProcessorPil(**tiles),
+        tokenizer=tokenizer, image_seq_len=1, chat_template=TEMPLATE,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def save_random(model: Any, folder: Path) -> None:
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.data.normal_(0, 0.3, generator=generator)
+    model.save_pretrained(folder)
+
+
 @pytest.fixture(scope="module")
 def llava(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> Path:
     return build_llava(tmp_path_factory.mktemp("llava"))
@@ -76,6 +130,18 @@ def test_a_batch_answers_as_one_by_one(
     alone = [answer.text for answer in answers(backend, requests(**settings), 1)]
     assert [answer.text for answer in answers(backend, requests(**settings), 3)] == alone
     assert len(set(alone)) == 3
+
+
+@pytest.mark.parametrize("build", [build_gemma3, build_idefics3])
+def test_other_architectures_answer_in_batches_as_one_by_one(
+    build: Callable[[Path], Path], tmp_path: Path, torch_backend: Load, requests: Load, answers: Load,
+    make_request: Callable[..., Request],
+) -> None:  # fmt: skip
+    backend = torch_backend(build(tmp_path))
+    for settings in ({"log_probabilities": True}, {"beam_size": 3}):
+        alone, together = (answers(backend, requests(**settings), size) for size in (1, 3))
+        assert [answer.token_ids for answer in alone] == [answer.token_ids for answer in together]
+    assert answers(backend, [make_request("how many legs has a dog?", ())], 1)[0].token_ids
 
 
 def test_the_prompt_is_the_rendered_template_with_one_beginning(

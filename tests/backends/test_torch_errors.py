@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -17,9 +18,11 @@ import pytest
 from evalsuite.backends import torch_hf
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.tiny import tiny_checkpoint
-from evalsuite.backends.torch_hf.checkpoint import fingerprint
+from evalsuite.backends.torch_hf.weights import fingerprint
 from evalsuite.errors import BackendError, BackendOutOfMemory, MissingDependency, UsageError
 from evalsuite.types import Request
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def check(model: str | Path | None = "tiny", attributes: Any = None, **options: Any) -> None:
@@ -66,6 +69,36 @@ def test_a_missing_package_is_named_with_the_extra_before_anything_else(
 
 
 @pytest.mark.parametrize(
+    ("version", "refused"), [("4.57.6", True), ("5.0rc1", True), ("5.20.0", False), ("6.1.0", False)]
+)
+def test_a_transformers_that_scales_embeddings_elsewhere_is_refused(
+    version: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    if refused:
+        with pytest.raises(MissingDependency, match=f"found transformers {version}.*transformers>=5.20"):
+            check()
+    else:
+        check()
+
+
+def test_a_model_whose_embeddings_are_not_scaled_by_its_width_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version says much, the model itself says it all."""
+    from evalsuite.backends.torch_hf import loading
+
+    load = loading.load_model
+
+    def unscaled(*arguments: Any, **settings: Any) -> Any:
+        model = load(*arguments, **settings)
+        model.model.language_model.embed_tokens.embed_scale.fill_(1.0)
+        return model
+
+    monkeypatch.setattr(loading, "load_model", unscaled)
+    with pytest.raises(BackendError, match="scales embeddings in another place"):
+        create("tiny")
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"dtyp": "float32"}, "Did you mean 'dtype'"),
@@ -99,16 +132,79 @@ def test_hub_ids_are_accepted_by_their_form(monkeypatch: pytest.MonkeyPatch) -> 
     check("google/paligemma2-3b-pt-224@refs/pr/1")
 
 
-def test_offline_a_hub_id_must_be_in_the_local_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize("variable", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_a_hub_id_must_be_in_the_local_cache(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
     with pytest.raises(BackendError, match=r"no-such-owner/no-such-model.*HF_HUB_OFFLINE"):
         check("no-such-owner/no-such-model")
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Offline mode, and a cache with one downloaded model, owner/name; its newest commit's folder."""
+    from huggingface_hub import constants
+
+    repository = tmp_path / "models--owner--name"
+    snapshot = repository / "snapshots" / COMMIT
+    shutil.copytree(tiny_checkpoint(), snapshot)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return snapshot
+
+
+@pytest.mark.parametrize("name", ["owner/name", "owner/name@main", f"owner/name@{COMMIT}"])
+def test_offline_a_downloaded_model_is_used(name: str, hub_cache: Path) -> None:
+    check(name)
+    backend = create(name)
+    assert backend.describe()["fingerprint"] == fingerprint(tiny_checkpoint())
+    assert backend.describe()["model"] == name
+
+
+def test_offline_another_commit_is_never_taken(hub_cache: Path) -> None:
+    with pytest.raises(BackendError, match="not in the local hub cache"):
+        check(f"owner/name@{COMMIT[::-1]}")
+
+
+def test_offline_a_downloaded_model_is_looked_at_while_planning(hub_cache: Path) -> None:
+    with pytest.raises(BackendError, match=r"owner/name: made for 56 px.*448"):
+        check("owner/name", {"resolution": 448})
+    (hub_cache / "model.safetensors").unlink()
+    with pytest.raises(BackendError, match="owner/name: has no weights"):
+        check("owner/name")
 
 
 @pytest.mark.parametrize("name", ["tiney", "./checkpoints/a", "a/b/c", "/no/such/folder"])
 def test_a_path_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(BackendError, match=f"{name}: no such folder"):
         check(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("tinny", "tiny"),
+        ("Tiny-Paligema", "tiny-paligemma"),
+        ("ceckpoints/vqav2/3b", "checkpoints/vqav2/3b"),
+        ("checkpoints/vqa2/3b", "checkpoints/vqav2/3b"),
+        ("checkpoints/vqav2/3B-224", "checkpoints/vqav2/3b-224"),
+    ],
+)
+def test_a_mistyped_name_gets_the_nearest(
+    name: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("vqav2/3b", "vqav2/3b-224", "docvqa/3b"):
+        (tmp_path / "checkpoints" / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackendError, match=f"{name}: no such folder. Did you mean '{meant}'"):
+        check(name)
+
+
+def test_a_name_like_nothing_here_gets_no_guess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BackendError, match=r"gpt: no such folder\. Give a checkpoint folder"):
+        check("gpt")
 
 
 def test_a_missing_subfolder_is_no_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +244,12 @@ def test_a_missing_shard_is_named(copy: Path) -> None:
     (copy / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(BackendError, match="model-00002-of-00002"):
         check(copy)
+
+
+def test_an_index_left_behind_does_not_hide_a_whole_file(copy: Path) -> None:
+    """Which transformers takes first."""
+    (copy / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}')
+    check(copy)
 
 
 def pickle_weights(folder: Path) -> None:
@@ -191,6 +293,17 @@ def test_a_missing_tokenizer_is_a_backend_error(copy: Path) -> None:
         create(copy)
 
 
+def test_a_processor_that_needs_torchvision_is_explained() -> None:
+    from evalsuite.backends.torch_hf.checkpoint import Checkpoint
+    from evalsuite.backends.torch_hf.loading import guarded
+
+    def fail() -> None:
+        raise ImportError("\nVideoProcessor requires the Torchvision library but it was not found in your environment.")
+
+    with pytest.raises(BackendError, match="release that belongs to your torch"):
+        guarded(Checkpoint("qwen", Path(), {}), fail)
+
+
 def test_soft_caps_cannot_be_left_out() -> None:
     with pytest.raises(UsageError, match="soft caps"):
         create("tiny", attention="sdpa")
@@ -200,6 +313,15 @@ def test_the_runs_resolution_must_be_the_checkpoints(copy: Path) -> None:
     with pytest.raises(BackendError, match=r"56 px.*448"):
         check(copy, {"resolution": 448})
     check(copy, {"resolution": "56"})
+
+
+def test_a_released_config_without_image_size_means_224_pixels(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    del config["vision_config"]["image_size"]
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BackendError, match=r"224 px.*448"):
+        check(copy, {"resolution": 448})
+    check(copy, {"resolution": 224})
 
 
 def test_a_resolution_that_is_no_number_is_refused() -> None:
@@ -309,14 +431,24 @@ def test_the_fingerprint_follows_weights_and_config(copy: Path) -> None:
     assert len({first, second, fingerprint(copy)}) == 3
 
 
-def test_a_large_files_fingerprint_reads_its_ends(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalsuite.backends.torch_hf import checkpoint
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"])
+def test_the_fingerprint_follows_tokenizer_and_processor(name: str, copy: Path) -> None:
+    first = fingerprint(copy)
+    (copy / name).write_text((copy / name).read_text() + " ")
+    assert fingerprint(copy) != first
 
-    monkeypatch.setattr(checkpoint, "WHOLE_FILE", 100)
-    monkeypatch.setattr(checkpoint, "EDGE", 10)
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_a_large_files_fingerprint_looks_all_over_it(share: float, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merged adapter changes the middle of the weights and leaves both ends as they were."""
+    from evalsuite.backends.torch_hf import weights
+
+    monkeypatch.setattr(weights, "WHOLE_FILE", 1000)
+    monkeypatch.setattr(weights, "SAMPLE", 100)
     first = fingerprint(copy)
     data = bytearray((copy / "model.safetensors").read_bytes())
-    data[-5] ^= 1
+    place = int(share * (len(data) - 22_000))
+    data[place : place + 22_000] = bytes(22_000)
     (copy / "model.safetensors").write_bytes(data)
     assert fingerprint(copy) != first
 

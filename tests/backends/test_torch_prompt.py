@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID, VOCABULARY_SIZE
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
 from evalsuite.backends.torch_hf.prompt import PromptTokenizer
 from evalsuite.preparation import prepare_frames, to_unit_range
@@ -21,7 +22,7 @@ BOS = 2
 
 @pytest.fixture(scope="module")
 def tokenizer(model_cache: Any) -> PromptTokenizer:
-    return PromptTokenizer.load(tiny_checkpoint(), 2240)
+    return PromptTokenizer.load(tiny_checkpoint(), VOCABULARY_SIZE, IMAGE_TOKEN_ID)
 
 
 def raw_tokenizer() -> Any:
@@ -84,6 +85,18 @@ def test_the_answer_is_neither_stripped_nor_cleaned(tokenizer: PromptTokenizer, 
 def test_control_tokens_in_an_answer_have_no_text(tokenizer: PromptTokenizer) -> None:
     ids = [raw_tokenizer().token_to_id(mark) for mark in ("<bos>", "<pad>", "<image>")]
     assert tokenizer.text([*ids, *ids_of("dog"), *ids]) == "dog"
+
+
+def test_location_tokens_that_a_tokenizer_counts_as_special_are_read_and_shown(model_cache: Any) -> None:
+    """Otherwise a segmentation would be an empty text."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+
+    special = Tokenizer(models.Unigram([("<unk>", -9.0), ("dog", -1.0), ("\n", -2.0)], 0))
+    special.add_special_tokens([AddedToken(mark, special=True) for mark in ("<bos>", "<loc0000>", "<seg127>")])
+    special.decoder = decoders.Fuse()
+    prompts = PromptTokenizer(special, bos=3, eos=9)
+    assert prompts.prompt("<loc0000>dog") == (3, 4, 1, 2)
+    assert prompts.text([3, 4, 5, 1]) == "<loc0000><seg127>dog"
 
 
 def test_missing_location_tokens_are_added_where_paligemma_has_them() -> None:

@@ -145,8 +145,10 @@ def test_bad_examples_count_against_the_budget(
     done = evalsuite(*arguments, "--max-errors", budget, path=(plug_in,))
     assert done.returncode == status, done.stderr
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert (row["n"], row["errors"], row["value"]) == (10, 1, 90.0)
-    if status:
+    assert row["errors"] == 1 and row["complete"] is (status == 0)
+    if status == 0:
+        assert (row["n"], row["value"]) == (10, 90.0)
+    else:
         assert "test/9" in done.stderr and "--max-errors" in done.stderr
 
 
@@ -179,3 +181,28 @@ def test_scoring_again_gives_the_same_results_without_model_or_data(
     (tmp_path / "data" / "own" / "test.jsonl").unlink()
     assert evalsuite("score", tmp_path / "out").returncode == 0
     assert (tmp_path / "out" / "results.json").read_bytes() == before
+
+
+def test_json_is_all_that_is_printed_on_standard_output(
+    arguments: list[str | Path], evalsuite: Call, plug_in: Path, tmp_path: Path
+) -> None:
+    (row,) = json.loads(evalsuite(*arguments, "--json", path=(plug_in,)).stdout)
+    assert row["task"] == "own" and row["complete"]
+    both = json.loads(evalsuite("score", tmp_path / "out", tmp_path / "out", "--json", "--resamples", "0").stdout)
+    assert [row["task"] for row in both] == ["own", "own"] and both[0]["ci_low"] is None
+
+
+def test_quiet_leaves_the_table_and_names_a_failure_once(
+    own_task: Callable[..., Path], arguments: list[str | Path], evalsuite: Call, plug_in: Path
+) -> None:
+    done = evalsuite(*arguments, "--quiet", path=(plug_in,))
+    assert done.stderr == "" and "100.0" in done.stdout
+    own_task([*ROWS[:9], {"id": "9", "question": None, "answer": "x"}])
+    failed = evalsuite(*arguments[:-1], "other", "--quiet", "--max-errors", "0", path=(plug_in,))
+    assert failed.returncode == 1 and failed.stderr.count("of 10 examples of split test failed") == 1
+
+
+def test_the_seed_of_the_synthetic_world_names_another_run(evalsuite: Call) -> None:
+    command = ("run", "--backend", "echo", "--tasks", "vsr", "--limit", "2", "--dry-run", "--json", "--data-seed")
+    first, second = (json.loads(evalsuite(*command, seed).stdout)["run_folder"] for seed in ("0", "1"))
+    assert first != second

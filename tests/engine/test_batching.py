@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from evalsuite.backends.base import BatchLimits, Prepared
 from evalsuite.engine.batching import AHEAD, CHUNK, BatchSizer, Failed, pack, prepare_ahead
 from evalsuite.engine.local import generate
 from evalsuite.errors import BackendOutOfMemory, ExampleError
+from evalsuite.images import ImageBytes
 from evalsuite.types import Decoding, ExampleKey, Generation, Request
 
 
@@ -31,6 +33,7 @@ class Recorder:
     def __init__(self, capacity: int = 10**9, limits: BatchLimits | None = None, broken: Sequence[str] = ()) -> None:
         self.capacity, self.limits, self.broken = capacity, limits or BatchLimits(4), broken
         self.sizes: list[int] = []
+        self.failures = 0
         self.threads: set[str] = set()
 
     def prepare(self, request: Request) -> Prepared:
@@ -41,6 +44,7 @@ class Recorder:
 
     def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
         if len(batch) * max(item.cost for item in batch) > self.capacity:
+            self.failures += 1
             raise BackendOutOfMemory("too much")
         self.sizes.append(len(batch))
         return [Generation(item.request.key, item.request.key.id) for item in batch]
@@ -105,6 +109,27 @@ def test_a_batch_that_does_not_fit_is_halved_and_later_batches_are_smaller() -> 
     assert [answer.text for answer in answers] == [str(n) for n in range(8)]
     assert backend.sizes == [2, 2, 2, 2]
     assert limits.max_cost == 2
+
+
+def test_a_batch_formed_before_the_limit_fell_is_split_without_trying() -> None:
+    backend, limits = Recorder(capacity=4), BatchSizer(8, 4)
+    generate(backend, [prepared(n) for n in range(8)], limits)  # type: ignore[arg-type]
+    assert backend.sizes == [4, 4] and backend.failures == 0 and limits.max_cost == 4
+
+
+def test_heavy_examples_do_not_wait_for_a_full_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalsuite.engine.batching.MAX_WAITING_BYTES", 1000)
+    heavy = [Prepared(request(number), None, 1, None, 400) for number in range(9)]
+    batches = [batch for batch in pack(heavy, BatchSizer(64, None)) if not isinstance(batch, Failed)]
+    assert [len(batch) for batch in batches] == [3, 3, 3]
+
+
+def test_encoded_images_that_a_request_holds_count_as_waiting_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalsuite.engine.batching.MAX_WAITING_BYTES", 1000)
+    image = ImageBytes(b"x" * 600)
+    items = [Prepared(replace(request(number), visuals=(image,)), None, 1) for number in range(4)]
+    batches = [batch for batch in pack(items, BatchSizer(64, None)) if not isinstance(batch, Failed)]
+    assert [len(batch) for batch in batches] == [2, 2]
 
 
 def test_an_example_that_does_not_fit_alone_becomes_an_error() -> None:

@@ -15,6 +15,12 @@ def test_a_limit_is_a_number_or_a_share_of_each_split_by_itself() -> None:
     assert Limit.parse("10%").of(5000) == 500
     assert Limit.parse("10%").of(1000) == 100
     assert Limit.parse("0.1%").of(3) == 1
+    assert Limit.parse("5").of(None) == 5
+
+
+def test_a_share_of_an_unknown_number_is_no_number() -> None:
+    with pytest.raises(ValueError, match="unknown"):
+        Limit.parse("10%").of(None)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "ten", "0%", "101%", "1e3", ""])
@@ -27,6 +33,11 @@ def test_an_error_budget_may_be_zero() -> None:
     assert ErrorBudget.parse("0").allowed(10_000) == 0
     assert ErrorBudget.parse("1%").allowed(250) == 2
     assert ErrorBudget.parse("3").allowed(10) == 3
+
+
+def test_only_a_share_depends_on_the_total() -> None:
+    assert ErrorBudget.parse("3").allowed(None) == 3
+    assert ErrorBudget.parse("3%").allowed(None) is None
 
 
 def test_the_folder_name_depends_on_what_changes_answers_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -44,7 +45,9 @@ def command(own_task: Callable[..., Path], tmp_path: Path) -> Callable[[str], li
 
 
 def rows_stored(folder: Path) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(folder / "predictions.sqlite") as db:
+    # Read-only: looking must not make an empty file where the store is about to be.
+    place = f"file:{folder / 'predictions.sqlite'}?mode=ro"
+    with contextlib.closing(sqlite3.connect(place, uri=True)) as db:
         return db.execute("SELECT task, split, position, id, prompt, text, error, target FROM predictions").fetchall()
 
 
@@ -118,6 +121,21 @@ def test_an_interrupt_ends_cleanly_and_says_how_to_go_on(
     assert "Give the same command again to resume" in errors and "Traceback" not in errors
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["sessions"][-1]["status"] == "interrupted"
+    assert evalsuite(*command("out"), path=(plug_in,)).returncode == 0
+    assert len(rows_stored(tmp_path / "out")) == 60
+
+
+def test_a_second_interrupt_ends_a_run_that_hangs(
+    command: Callable[[str], list[str | Path]], start: Start, evalsuite: Call, plug_in: Path, tmp_path: Path
+) -> None:
+    process = start(*command("out"), path=(plug_in,), HANG_AT="9")
+    wait_until(lambda: (tmp_path / "hanging").exists(), process)
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=0.5)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "interrupted twice" in errors
     assert evalsuite(*command("out"), path=(plug_in,)).returncode == 0
     assert len(rows_stored(tmp_path / "out")) == 60
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import UnknownName
-from evalsuite.metrics import METRICS, Metric, load_metric, metric_class
+from evalsuite.metrics import METRICS, Answer, Metric, load_metric, metric_class
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Case:
     parameters: those that have no default or that this corpus needs; a function gets a folder for files.
     """
 
-    predictions: Sequence[str]
+    predictions: Sequence[Any]
     references: Sequence[Sequence[Any]]
-    perfect: Sequence[str]
+    perfect: Sequence[Any]
     best: float = 1.0
     parameters: Mapping[str, Any] | Callable[[Path], Mapping[str, Any]] = field(default_factory=dict)
 
@@ -148,8 +148,12 @@ def metric(name: str, case: Case, tmp_path: Path) -> Metric:
     return load_metric(name, **parameters)
 
 
-def headline(metric: Metric, predictions: Sequence[str], references: Sequence[Sequence[Any]]) -> float:
+def headline(metric: Metric, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> float:
     return metric.score(predictions, references)[metric.values[0].name]
+
+
+def emptied(prediction: str | Answer) -> str | Answer:
+    return dataclasses.replace(prediction, text="") if isinstance(prediction, Answer) else ""
 
 
 def test_has_a_corpus_here(name: str) -> None:
@@ -211,7 +215,7 @@ def test_values_are_those_that_are_declared_and_within_bounds(metric: Metric, ca
 
 def test_empty_answers_are_scored_and_beat_nothing(metric: Metric, case: Case) -> None:
     """A failed example counts as an empty answer."""
-    value = headline(metric, [""] * len(case.references), case.references)
+    value = headline(metric, [emptied(prediction) for prediction in case.predictions], case.references)
     assert np.isfinite(value)
     perfect = headline(metric, case.perfect, case.references)
     assert value < perfect if metric.values[0].higher_is_better else value > perfect

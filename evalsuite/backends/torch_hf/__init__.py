@@ -5,8 +5,10 @@ Nothing here imports torch until ``create`` is called, so that planning stays fa
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
+import re
 from typing import TYPE_CHECKING
 
 from evalsuite.backends.base import BackendOptions
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "check_model", "create"]
 
 NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
+OLDEST_TRANSFORMERS = (5, 20)  # tested from here on; before 5.4 embeddings are scaled elsewhere
 
 
 def check(options: BackendOptions) -> None:
@@ -42,6 +45,10 @@ def require_packages() -> None:
     for package in NEEDED:
         if importlib.util.find_spec(package) is None:
             raise MissingDependency("backend 'torch'", needs=package, extra="torch")
+    version = importlib.metadata.version("transformers")
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TRANSFORMERS:
+        oldest = ".".join(map(str, OLDEST_TRANSFORMERS))
+        raise MissingDependency(f"backend 'torch' (found transformers {version})", f"transformers>={oldest}", "torch")
 
 
 def use_passive_waiting() -> None:

@@ -11,12 +11,13 @@ import torch
 import transformers
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
-from evalsuite.backends.torch_hf.checkpoint import Checkpoint, fingerprint, resolve
+from evalsuite.backends.torch_hf.checkpoint import Checkpoint, resolve
 from evalsuite.backends.torch_hf.generic import ChatModel
 from evalsuite.backends.torch_hf.loading import Placement, placement
 from evalsuite.backends.torch_hf.memory import batch_limits, catch_out_of_memory, release
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.backends.torch_hf.paligemma import PaliGemma
+from evalsuite.backends.torch_hf.weights import fingerprint
 from evalsuite.errors import BackendError
 from evalsuite.types import Generation, JsonValue, Request
 
@@ -32,9 +33,7 @@ class LoadedModel(Protocol):
 class TorchBackend:
     """A :class:`~evalsuite.backends.base.Backend` over torch and transformers."""
 
-    def __init__(
-        self, model: LoadedModel, checkpoint: Checkpoint, options: TorchOptions, where: Placement
-    ) -> None:
+    def __init__(self, model: LoadedModel, checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> None:
         self._model: LoadedModel | None = model
         self._checkpoint, self._options, self._where = checkpoint, options, where
         self._limits = batch_limits(options, where.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import difflib
 import json
 import os
 import re
@@ -14,14 +14,13 @@ from typing import Any
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.tiny import MAX_RESOLUTION, PATCH, TINY_MODELS, tiny_checkpoint
 from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.backends.torch_hf.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.errors import BackendError, UsageError
 
 DEFAULT_MODEL = "tiny"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
-WHOLE_FILE = 64 << 20  # files up to this size enter the fingerprint completely
-EDGE = 1 << 20
+DEFAULT_SIDE = 224  # what a SigLIP config means that does not state its image size, as PaliGemma's at 224 px
 
 
 @dataclass(frozen=True)
@@ -45,26 +44,24 @@ class Checkpoint:
 
     @property
     def resolution(self) -> int | None:
-        """Side of the square input image in pixels, where the config states it."""
-        side = self.config.get("vision_config", {}).get("image_size")
+        """Side of the square input image in pixels, where the config tells it."""
+        side = self.config.get("vision_config", {}).get("image_size", DEFAULT_SIDE if self.is_paligemma else None)
         return side if isinstance(side, int) else None
 
 
 def check_model(options: BackendOptions) -> None:
     """Raise BackendError when the model can be seen to be unusable, without loading or downloading anything.
 
-    A hub id is accepted by its form; offline, its config must be in the local hub cache.
+    A hub id is accepted by its form; offline, the whole model must be in the local hub cache.
     """
     name = options.model or DEFAULT_MODEL
     if name in TINY_MODELS:
         _tiny_resolution(options)
         _whole_number(options, "seed")
-    elif _is_hub_id(name):
-        _check_hub_id(name)
-    else:
-        checkpoint = _open_folder(name, Path(name).expanduser())
-        _check_weights(checkpoint, TorchOptions.read(options.options).allow_pickle_weights)
-        check_resolution(checkpoint, options)
+    elif not _is_hub_id(name):
+        _open(name, Path(name).expanduser(), options)
+    elif _offline():
+        _open(name, _download(name, TorchOptions.read(options.options)), options)
 
 
 def resolve(options: BackendOptions, torch_options: TorchOptions) -> Checkpoint:
@@ -77,10 +74,7 @@ def resolve(options: BackendOptions, torch_options: TorchOptions) -> Checkpoint:
         folder = _download(name, torch_options)
     else:
         folder = Path(name).expanduser()
-    checkpoint = _open_folder(name, folder)
-    _check_weights(checkpoint, torch_options.allow_pickle_weights)
-    check_resolution(checkpoint, options)
-    return checkpoint
+    return _open(name, folder, options)
 
 
 def check_resolution(checkpoint: Checkpoint, options: BackendOptions) -> None:
@@ -91,26 +85,6 @@ def check_resolution(checkpoint: Checkpoint, options: BackendOptions) -> None:
             f"model {checkpoint.name}: made for {checkpoint.resolution} px images, but the run's attribute resolution "
             f"is {asked}. Choose another checkpoint or set resolution={checkpoint.resolution}."
         )
-
-
-def fingerprint(folder: Path) -> str:
-    """sha256 over the config and the names, sizes and contents of the weight files.
-
-    Of files above 64 MB only the first and the last 1 MB are read.
-    """
-    total = hashlib.sha256((folder / "config.json").read_bytes())
-    weights = [path for pattern in ("*.safetensors", *PICKLE_PATTERNS) for path in folder.glob(pattern)]
-    for path in sorted(weights):
-        size = path.stat().st_size
-        total.update(f"{path.name}:{size}:".encode())
-        with path.open("rb") as file:
-            if size <= WHOLE_FILE:
-                total.update(file.read())
-            else:
-                total.update(file.read(EDGE))
-                file.seek(-EDGE, os.SEEK_END)
-                total.update(file.read(EDGE))
-    return total.hexdigest()
 
 
 def _tiny_resolution(options: BackendOptions) -> int:
@@ -129,14 +103,10 @@ def _is_hub_id(name: str) -> bool:
     return HUB_ID.fullmatch(name) is not None and not path.exists() and not Path(path.parts[0]).exists()
 
 
-def _check_hub_id(name: str) -> None:
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() not in ("1", "true", "yes", "on"):
-        return
-    from huggingface_hub import try_to_load_from_cache
-
-    repository, _, revision = name.partition("@")
-    if not isinstance(try_to_load_from_cache(repository, "config.json", revision=revision or None), str):
-        raise BackendError(f"model {name}: not in the local hub cache, and HF_HUB_OFFLINE is set. Download it first.")
+def _offline() -> bool:
+    """Whether hub libraries may not use the network; read here so that planning need not import them."""
+    chosen = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return chosen.upper() in ("1", "ON", "YES", "TRUE")
 
 
 def _download(name: str, options: TorchOptions) -> Path:
@@ -147,18 +117,50 @@ def _download(name: str, options: TorchOptions) -> Path:
     patterns = [*HUB_FILES]
     patterns += PICKLE_PATTERNS if options.allow_pickle_weights else ()
     patterns += ("*.py",) if options.trust_remote_code else ()
+    settings: dict[str, Any] = {"revision": revision or None, "local_files_only": _offline()}
     try:
-        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+        return Path(snapshot_download(repository, allow_patterns=patterns, **settings))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if _offline():
+            reason = "not in the local hub cache, and HF_HUB_OFFLINE is set"
+            raise BackendError(f"model {name}: {reason}. {_nearest(name)}Download it first.") from None
         raise BackendError(
-            f"model {name}: cannot be fetched from the hub ({str(error).splitlines()[0]}). Is the name right, the "
-            "network there, and, for gated models, its licence accepted and a token set?"
+            f"model {name}: cannot be fetched from the hub ({str(error).splitlines()[0]}). {_nearest(name)}Is the name "
+            "right, the network there, and, for gated models, its licence accepted and a token set?"
         ) from error
+
+
+def _open(name: str, folder: Path, options: BackendOptions) -> Checkpoint:
+    """The checkpoint in ``folder``, looked at as far as that needs no framework."""
+    checkpoint = _open_folder(name, folder)
+    check_weights(name, folder, TorchOptions.read(options.options).allow_pickle_weights)
+    check_resolution(checkpoint, options)
+    return checkpoint
+
+
+def _nearest(name: str) -> str:
+    """``Did you mean 'x'? `` for a tiny model or a folder whose path differs from ``name`` in one part, else ""."""
+    place, path = Path(), Path(name).expanduser()
+    for depth, part in enumerate(path.parts):
+        if (place / part).is_dir():
+            place /= part
+            continue
+        rest = path.parts[depth + 1 :]
+        try:
+            words = [entry.name for entry in os.scandir(place) if place.joinpath(entry.name, *rest).is_dir()]
+        except OSError:
+            return ""
+        words += [] if "/" in name else TINY_MODELS
+        known = {word.lower(): word for word in words}
+        near = difflib.get_close_matches(part.lower(), known, n=1)
+        return f"Did you mean {str(place.joinpath(known[near[0]], *rest))!r}? " if near else ""
+    return ""
 
 
 def _open_folder(name: str, folder: Path) -> Checkpoint:
     if not folder.is_dir():
-        raise BackendError(f"model {name}: no such folder. Give a checkpoint folder, a hub id owner/name, or tiny.")
+        way_out = f"{_nearest(name)}Give a checkpoint folder, a hub id owner/name, or tiny."
+        raise BackendError(f"model {name}: no such folder. {way_out}")
     file = folder / "config.json"
     if not file.is_file():
         if (folder / "adapter_config.json").is_file():
@@ -171,33 +173,6 @@ def _open_folder(name: str, folder: Path) -> Checkpoint:
     if not isinstance(config, dict):
         raise BackendError(f"model {name}: config.json is damaged (no object). Copy the checkpoint again.")
     return Checkpoint(name, folder, config)
-
-
-def _check_weights(checkpoint: Checkpoint, allow_pickle: bool) -> None:
-    index = checkpoint.folder / "model.safetensors.index.json"
-    if index.is_file():
-        missing = [shard for shard in _shards(index, checkpoint) if not (checkpoint.folder / shard).is_file()]
-        if missing:
-            raise BackendError(f"model {checkpoint.name}: {missing[0]} and perhaps more is missing. Copy it again.")
-        return
-    if any(checkpoint.folder.glob("*.safetensors")):
-        return
-    pickled = [path.name for pattern in PICKLE_PATTERNS for path in sorted(checkpoint.folder.glob(pattern))]
-    if pickled and allow_pickle:
-        return
-    if pickled:
-        raise BackendError(
-            f"model {checkpoint.name}: has only pickle weights ({pickled[0]}), which can run code when read. Convert "
-            "them to safetensors, or set the option allow_pickle_weights=true if you trust them."
-        )
-    raise BackendError(f"model {checkpoint.name}: has no weights (*.safetensors).")
-
-
-def _shards(index: Path, checkpoint: Checkpoint) -> list[str]:
-    try:
-        return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise BackendError(f"model {checkpoint.name}: {index.name} is damaged. Copy the checkpoint again.") from error
 
 
 def _whole_number(options: BackendOptions, name: str) -> int | None:

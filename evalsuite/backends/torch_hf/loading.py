@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 import torch
 
-from evalsuite.backends.torch_hf import attention
+from evalsuite.backends.torch_hf import attention as kernels
 from evalsuite.backends.torch_hf.checkpoint import Checkpoint
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError
 
 Loaded = TypeVar("Loaded")
 
-ATTENTION_NAMES = {"grouped": attention.NAME, "eager": "eager", "sdpa": "sdpa"}
+ATTENTION_NAMES = {"grouped": kernels.NAME, "eager": "eager", "sdpa": "sdpa"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,21 @@ def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placeme
     config = guarded(checkpoint, lambda: AutoConfig.from_pretrained(checkpoint.folder))
     if getattr(config.text_config, "layer_types", None):
         config.text_config.layer_types = ["full_attention"] * config.text_config.num_hidden_layers
-    return load_model(checkpoint, options, where, config=config, attn_implementation=_attention(checkpoint, options))
+    attention = _attention(checkpoint, options)
+    model = load_model(checkpoint, options, where, config=config, attn_implementation=attention)
+    _check_scale(model)
+    return model
+
+
+def _check_scale(model: Any) -> None:
+    """Text embeddings times sqrt(width), image features as they are: older transformers divided the images instead.
+
+    There, what we put into the language model would be scaled twice or not at all, without any error.
+    """
+    embeddings = model.model.language_model.embed_tokens
+    scale = getattr(embeddings, "embed_scale", None)
+    if scale is None or abs(float(scale) - embeddings.embedding_dim**0.5) > 0.01 * float(scale):
+        raise BackendError("this transformers scales embeddings in another place: pip install 'transformers>=5.20'")
 
 
 def _attention(checkpoint: Checkpoint, options: TorchOptions) -> dict[str, str]:
@@ -70,7 +84,7 @@ def _attention(checkpoint: Checkpoint, options: TorchOptions) -> dict[str, str]:
     if capped and name == "sdpa":
         raise UsageError("attention=sdpa cannot apply the soft caps of PaliGemma 2. Use attention=auto.")
     if name == "grouped":
-        attention.register()
+        kernels.register()
     return {"text_config": ATTENTION_NAMES[name], "vision_config": "sdpa"}
 
 
@@ -113,4 +127,7 @@ def guarded(checkpoint: Checkpoint, load: Callable[[], Loaded]) -> Loaded:
         return load()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, AttributeError, SafetensorError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise BackendError(f"model {checkpoint.name}: cannot be loaded: {lines[0]}") from error
+        reason = lines[0]
+        if "torchvision" in reason.lower():
+            reason = "its processor needs torchvision. Install the torchvision release that belongs to your torch."
+        raise BackendError(f"model {checkpoint.name}: cannot be loaded: {reason}") from error

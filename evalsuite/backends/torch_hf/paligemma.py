@@ -30,7 +30,7 @@ class PaliGemma:
         self.model = load_paligemma(checkpoint, options, where)
         config = self.model.config
         self.tokenizer = PromptTokenizer.load(
-            checkpoint.folder, config.text_config.vocab_size, options.trust_remote_code
+            checkpoint.folder, config.text_config.vocab_size, config.image_token_id, options.trust_remote_code
         )
         self.resolution = int(config.vision_config.image_size)
         self.tokens_per_frame = (self.resolution // int(config.vision_config.patch_size)) ** 2
@@ -52,9 +52,7 @@ class PaliGemma:
     def prepare(self, request: Request) -> Prepared:
         """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
         pixels, normalised = self._pixels(request)
-        inputs = PrefixInputs(
-            self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised
-        )
+        inputs = PrefixInputs(self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised)
         decoding = request.decoding
         tokens = inputs.frame_count * self.tokens_per_frame + len(inputs.token_ids) + decoding.max_new_tokens
         nbytes = 0 if pixels is None else pixels.nbytes
