@@ -47,180 +47,182 @@ def gestalt_ratios(first: Sequence[str], second: Sequence[str]) -> Floats:
     return matrix
 
 
-def _short_matches_loops(
-    codes: Ints, start: int, size1: int, masks: Bits, size2: int, places: Bits, ends: Bits, waiting: Ints
-) -> tuple[int, int]:
-    """Size of all matching blocks of a, given as ``symbols``, and of a b of 64 characters at most; and the steps.
-
-    masks: the places of each symbol in b, as bits. Blocks are grown in all places at once: after k rounds, bit j of
-    ``ends[i]`` says that a block of k characters ends at i in a and at j in b.
-    """
-    matches = steps = 0
-    waiting[0, 0], waiting[0, 1], waiting[0, 2], waiting[0, 3] = 0, size1, 0, size2
-    windows = 1
-    one = np.uint64(1)
-    for i in range(size1):
-        places[i] = masks[codes[start + i]]
-    while windows > 0:
-        windows -= 1
-        low1, high1 = waiting[windows, 0], waiting[windows, 1]
-        low2, high2 = waiting[windows, 2], waiting[windows, 3]
-        window = (~np.uint64(0) >> np.uint64(64 - (high2 - low2))) << np.uint64(low2)
-        some = np.uint64(0)
-        for i in range(low1, high1):
-            ends[i] = places[i] & window
-            some |= ends[i]
-        steps += high1 - low1
-        size = now = 0
-        while some:
-            size += 1
-            some = np.uint64(0)
-            for i in range(low1 + size, high1):
-                end = (ends[now + i - 1] << one) & places[i] & window
-                ends[size1 - now + i] = end
-                some |= end
-            now = size1 - now
-            steps += high1 - low1
-        if size > 0:
-            now = size1 - now
-            end1 = low1 + size - 1
-            while not ends[now + end1]:
-                end1 += 1
-            end2 = low2
-            while not (ends[now + end1] >> np.uint64(end2)) & one:
-                end2 += 1
-            matches += size
-            windows = _split(waiting, windows, low1, high1, low2, high2, end1 - size + 1, end2 - size + 1, size)
-    return matches, steps
-
-
-def _long_matches_loops(
-    a: Ints,
-    b: Ints,
-    first_place: Ints,
-    next_place: Ints,
-    even: Ints,
-    odd: Ints,
-    waiting: Ints,
-    row: int,
-    max_steps: int,
-) -> tuple[int, int, int]:
-    """Size of all matching blocks of a and b, the steps (stopping beyond ``max_steps``) and the last row used.
-
-    first_place, next_place: chain of the places of each symbol in b that may begin a block. even, odd: for each place
-    of b, counted from 1, the block that ended there last, as row * 2**31 + size, for the even and the odd rows.
-    """
-    matches = steps = 0
-    waiting[0, 0], waiting[0, 1], waiting[0, 2], waiting[0, 3] = 0, len(a), 0, len(b)
-    windows = 1
-    while windows > 0:
-        windows -= 1
-        low1, high1 = waiting[windows, 0], waiting[windows, 1]
-        low2, high2 = waiting[windows, 2], waiting[windows, 3]
-        best1, best2, best = low1, low2, 0
-        row += 1  # so that no row is followed by one of another window
-        for i in range(low1, high1):
-            row += 1
-            last, now = (even, odd) if row & 1 else (odd, even)
-            before = (row - 1) << 31
-            j = first_place[a[i]]
-            steps += 1
-            while j >= 0 and j < high2:
-                steps += 1
-                if j >= low2:
-                    size = max(last[j] - before, 0) + 1
-                    now[j + 1] = (row << 31) + size
-                    if size > best:
-                        best1, best2, best = i - size + 1, j - size + 1, size
-                j = next_place[j]
-            if steps > max_steps:
-                return matches, steps, row
-        # Symbols that are too frequent to begin a block may extend it, or be one where there is no other.
-        while best1 > low1 and best2 > low2 and a[best1 - 1] == b[best2 - 1]:
-            best1, best2, best = best1 - 1, best2 - 1, best + 1
-        while best1 + best < high1 and best2 + best < high2 and a[best1 + best] == b[best2 + best]:
-            best += 1
-        if best > 0:
-            matches += best
-            windows = _split(waiting, windows, low1, high1, low2, high2, best1, best2, best)
-    return matches, steps, row
-
-
-def _split_loops(
-    waiting: Ints, windows: int, low1: int, high1: int, low2: int, high2: int, best1: int, best2: int, best: int
-) -> int:
-    """Put what is left and right of a block among the windows that wait; their new number."""
-    if best1 > low1 and best2 > low2:
-        waiting[windows, 0], waiting[windows, 1] = low1, best1
-        waiting[windows, 2], waiting[windows, 3] = low2, best2
-        windows += 1
-    if best1 + best < high1 and best2 + best < high2:
-        waiting[windows, 0], waiting[windows, 1] = best1 + best, high1
-        waiting[windows, 2], waiting[windows, 3] = best2 + best, high2
-        windows += 1
-    return windows
-
-
-_split = compiled(_split_loops)
-_short_matches = compiled(_short_matches_loops)
-_long_matches = compiled(_long_matches_loops)
-
-
 def _ratios_loops(codes: Ints, starts: Ints, count: int, symbols: int, max_steps: int) -> tuple[Floats, bool]:
     """Texts are ``codes[starts[t]:starts[t + 1]]``; the first ``count`` of them are compared with each of the rest."""
-    lengths = starts[1:] - starts[:-1]
-    longest1 = lengths[:count].max() if count else 0
-    longest2 = lengths[count:].max() if len(lengths) > count else 0
-    ratios = np.empty((count, len(lengths) - count))
-    waiting = np.empty((longest1 + longest2 + 2, 4), np.int64)
+    longest = 0
+    for t in range(len(starts) - 1):
+        longest = max(longest, starts[t + 1] - starts[t])
+    matches = np.zeros((len(starts) - 1 - count, count), np.int64)
+    waiting = np.empty(8 * longest + 8, np.int64)
     masks = np.zeros(symbols, np.uint64)
-    places, ends = np.empty(longest1, np.uint64), np.empty(2 * longest1, np.uint64)
-    first_place = np.full(symbols, -1)
-    counts = np.zeros(symbols, np.int64)
-    next_place = np.empty(longest2, np.int64)
-    even, odd = np.zeros(longest2 + 1, np.int64), np.zeros(longest2 + 1, np.int64)
-    row = 2
-    steps = 0
-    for t in range(count, len(lengths)):
-        b = codes[starts[t] : starts[t + 1]]
-        size2 = len(b)
-        short = size2 <= 64
-        for j in range(size2 - 1, -1, -1):
-            if short:
-                masks[b[j]] |= np.uint64(1) << np.uint64(j)
-            next_place[j] = first_place[b[j]]
-            first_place[b[j]] = j
-            counts[b[j]] += 1
-        if size2 >= 200:
-            for j in range(size2):
-                if counts[b[j]] > size2 // 100 + 1:
-                    first_place[b[j]] = -1
-        for s in range(count):
-            a = codes[starts[s] : starts[s + 1]]
-            size1 = len(a)
-            same = 0
-            while same < size1 and same < size2 and a[same] == b[same]:
-                same += 1
-            matches = 0
-            if same == size1 and same == size2:
-                matches = same
-            elif size1 > 0 and size2 > 0 and short:
-                matches, more = _short_matches(codes, starts[s], size1, masks, size2, places, ends, waiting)
-                steps += more
-            elif size1 > 0 and size2 > 0:
-                matches, more, row = _long_matches(
-                    a, b, first_place, next_place, even, odd, waiting, row, max_steps - steps
-                )
-                steps += more
-            steps += same + 1
-            if steps > max_steps:
-                return ratios, False
-            ratios[s, t - count] = 2.0 * matches / (size1 + size2) if size1 + size2 > 0 else 1.0
-        for j in range(size2):
-            masks[b[j]] = 0
-            first_place[b[j]] = -1
-            counts[b[j]] = 0
+    places, ends = np.empty(longest, np.uint64), np.empty(longest, np.uint64)
+    first_place, counts = np.full(symbols, -1), np.zeros(symbols, np.int64)
+    next_place = np.empty(longest, np.int64)
+    blocks = np.zeros((2, longest + 1), np.int64)
+    row = steps = 0
+    for t in range(count, len(starts) - 1):
+        if starts[t + 1] - starts[t] <= 64:
+            steps += _match_short(codes, starts, t, masks, places, ends, waiting, matches[t - count])
+        else:
+            more, row = _match_long(
+                codes,
+                starts,
+                t,
+                first_place,
+                next_place,
+                counts,
+                blocks,
+                row,
+                waiting,
+                matches[t - count],
+                max_steps - steps,
+            )
+            steps += more
+        if steps > max_steps:
+            return np.empty((0, 0)), False
+    ratios = np.ones((count, len(matches)))
+    for s in range(count):
+        for t in range(len(matches)):
+            size = starts[s + 1] - starts[s] + starts[count + t + 1] - starts[count + t]
+            if size > 0:
+                ratios[s, t] = 2.0 * matches[t, s] / size
     return ratios, True
 
 
+def _match_short_loops(
+    codes: Ints, starts: Ints, t: int, masks: Bits, places: Bits, ends: Bits, waiting: Ints, matches: Ints
+) -> int:
+    """Fill in the size of all matching blocks of each text a and text t, a b of 64 characters at most; the steps taken.
+
+    A block is grown in all its places at once: after k rounds, bit j of ``ends[i]`` says that a block of k characters
+    ends at i in a and at j in b. masks: the places of each symbol in b as bits, zeros before and after.
+    waiting: stack of windows that are still to be searched, four borders each.
+    """
+    one = np.uint64(1)
+    start2, size2 = starts[t], starts[t + 1] - starts[t]
+    for j in range(size2):
+        masks[codes[start2 + j]] |= one << np.uint64(j)
+    steps = 0
+    for s in range(len(matches)):
+        start1, size1 = starts[s], starts[s + 1] - starts[s]
+        for i in range(size1):
+            places[i] = masks[codes[start1 + i]]
+        top = 0
+        if size1 > 0 and size2 > 0:
+            waiting[0], waiting[1], waiting[2], waiting[3] = 0, size1, 0, size2
+            top = 4
+        total = 0
+        while top > 0:
+            top -= 4
+            low1, high1, low2, high2 = waiting[top], waiting[top + 1], waiting[top + 2], waiting[top + 3]
+            window = (~np.uint64(0) >> np.uint64(64 - (high2 - low2))) << np.uint64(low2)
+            end1, last = low1, np.uint64(0)  # the earliest end in a of the longest blocks, and their ends in b
+            for i in range(high1 - 1, low1 - 1, -1):
+                end = places[i] & window
+                ends[i] = end
+                if end:
+                    end1, last = i, end
+            size = 0
+            some = last
+            while some:
+                size += 1
+                steps += high1 - end1
+                some = np.uint64(0)
+                for i in range(high1 - 1, end1, -1):
+                    end = (ends[i - 1] << one) & places[i] & window
+                    ends[i] = end
+                    if end:
+                        end1, last, some = i, end, end
+            if size == 0:
+                continue
+            total += size
+            end2 = low2
+            while not (last >> np.uint64(end2)) & one:
+                end2 += 1
+            if end1 - size >= low1 and end2 - size >= low2:
+                waiting[top], waiting[top + 1] = low1, end1 - size + 1
+                waiting[top + 2], waiting[top + 3] = low2, end2 - size + 1
+                top += 4
+            if end1 + 1 < high1 and end2 + 1 < high2:
+                waiting[top], waiting[top + 1], waiting[top + 2], waiting[top + 3] = end1 + 1, high1, end2 + 1, high2
+                top += 4
+        matches[s] = total
+        steps += size1 + 1
+    for j in range(size2):
+        masks[codes[start2 + j]] = 0
+    return steps
+
+
+def _match_long_loops(
+    codes: Ints, starts: Ints, t: int, first_place: Ints, next_place: Ints, counts: Ints, blocks: Ints, row: int,
+    waiting: Ints, matches: Ints, max_steps: int,
+) -> tuple[int, int]:  # fmt: skip
+    """As _match_short, for a text t of any length. Returns the steps, stopping beyond ``max_steps``, and the last row.
+
+    first_place (-1 before and after), next_place, counts (0 before and after): chain of the places of each symbol in b.
+    blocks: for each place of b, counted from 1, the block that ended there last, as row * 2**31 + size, for the even
+    and the odd rows. row: number of the last row of a that was compared, in whatever pair.
+    """
+    b = codes[starts[t] : starts[t + 1]]
+    for j in range(len(b) - 1, -1, -1):
+        next_place[j] = first_place[b[j]]
+        first_place[b[j]] = j
+        counts[b[j]] += 1
+    if len(b) >= 200:
+        for symbol in b:
+            if counts[symbol] > len(b) // 100 + 1:
+                first_place[symbol] = -1
+    steps = 0
+    for s in range(len(matches)):
+        a = codes[starts[s] : starts[s + 1]]
+        same = 0
+        while same < len(a) and same < len(b) and a[same] == b[same]:
+            same += 1
+        steps += same + 1
+        if same == len(a) and same == len(b):
+            matches[s] = same
+            continue
+        waiting[0], waiting[1], waiting[2], waiting[3] = 0, len(a), 0, len(b)
+        top = 4
+        while top > 0:
+            top -= 4
+            low1, high1, low2, high2 = waiting[top], waiting[top + 1], waiting[top + 2], waiting[top + 3]
+            best1, best2, best = low1, low2, 0
+            row += 1  # so that no row is followed by one of another window
+            for i in range(low1, high1):
+                row += 1
+                now, before = row & 1, (row - 1) << 31
+                j = first_place[a[i]]
+                steps += 1
+                while 0 <= j < high2:
+                    steps += 1
+                    if j >= low2:
+                        size = max(blocks[1 - now, j] - before, 0) + 1
+                        blocks[now, j + 1] = (row << 31) + size
+                        if size > best:
+                            best1, best2, best = i - size + 1, j - size + 1, size
+                    j = next_place[j]
+                if steps > max_steps:
+                    return steps, row
+            # Symbols that are too frequent to begin a block may extend it, or be one where there is no other.
+            while best1 > low1 and best2 > low2 and a[best1 - 1] == b[best2 - 1]:
+                best1, best2, best = best1 - 1, best2 - 1, best + 1
+            while best1 + best < high1 and best2 + best < high2 and a[best1 + best] == b[best2 + best]:
+                best += 1
+            matches[s] += best
+            if best > 0 and best1 > low1 and best2 > low2:
+                waiting[top], waiting[top + 1], waiting[top + 2], waiting[top + 3] = low1, best1, low2, best2
+                top += 4
+            if best > 0 and best1 + best < high1 and best2 + best < high2:
+                waiting[top], waiting[top + 1] = best1 + best, high1
+                waiting[top + 2], waiting[top + 3] = best2 + best, high2
+                top += 4
+    for symbol in b:
+        first_place[symbol] = -1
+        counts[symbol] = 0
+    return steps, row
+
+
+_match_short = compiled(_match_short_loops)
+_match_long = compiled(_match_long_loops)
 _ratios = compiled(_ratios_loops)

@@ -143,16 +143,17 @@ class GritsTop(_Grits):
     spans as seen from there: area of the intersection over area of the rectangle that encloses both.
 
     Values are means over tables: ``grits_top`` (F1), ``_precision``, ``_recall``, ``_upper_bound`` (the F1 that no
-    alignment can exceed), and the share of predictions that are ``_unparseable`` (no table in them; score 0), ``_ragged``
-    (holes were filled) and ``_too_large`` (score 0).
+    alignment can exceed), and the share of predictions that are ``_unparseable`` (no table in them, score 0),
+    ``_ragged`` (holes were filled) and ``_too_large`` (score 0).
 
     References: a list of tables, the nearest counts. A table is HTML, a list of dicts with ``row_nums`` and
     ``column_nums`` (lists of places from 0), or a dict with such a list as ``cells``.
 
-    strict: read HTML as the official program does, as XML. Where that program stops with an error, at markup that is not
-    well formed (``<br>``, ``&nbsp;``, PaliGemma's ``coords="<loc0000>..."``, a cut answer) or at a grid position that no
-    cell fills, the score is 0 and the prediction counts as unparseable. By default an HTML parser reads what there is
-    and holes are filled with empty cells of one row and column; well-formed tables score the same.
+    strict: read HTML as the official program does, as XML. Where that program stops with an error, at markup that is
+    not well formed (``<br>``, ``&nbsp;``, PaliGemma's ``coords="<loc0000>..."``, a cut answer) or at a grid position
+    that no cell fills, the score is 0 and the prediction counts as unparseable. By default an HTML parser reads what
+    there is and holes are filled with empty cells of one row and column; tables that the official program can score
+    score the same, but for tags in upper case, which XML does not know.
 
     No table takes more than about a second: beyond ``table_grid.MAX_POSITIONS`` grid positions (a colspan of 10**9) or
     ``MAX_PAIRS`` pairs of them the score is 0 and the prediction counts as too large.
@@ -217,13 +218,13 @@ class GritsLoc(_Grits):
     """GriTS-Loc, how well the boxes of two tables' cells agree: the F1 of matching positions. In [0, 1]; printed x100.
 
     Smock, Pesala and Abraham 2023, https://arxiv.org/abs/2203.12555; equal to ``grits_loc`` of
-    microsoft/table-transformer, ``src/grits.py``. As :class:`GritsTop`, with another similarity of two positions: area of
-    the intersection of their cells' boxes over area of the rectangle that encloses both (not the usual IoU). A cell
-    without a box, or with an empty one, matches nothing, so that a table with such cells stays below 1 against itself.
+    microsoft/table-transformer, ``src/grits.py``. As :class:`GritsTop`, with another similarity of two positions: area
+    of the intersection of their cells' boxes over area of the rectangle that encloses both (not the usual IoU). A cell
+    without a box, or with an empty one, matches nothing: a table with such cells stays below 1 against itself.
 
     Boxes of HTML are those that PaliGemma writes, ``<td coords="<loc0012><loc0034><loc0056><loc0078>">``. Cells of
-    annotated tables have ``bbox`` [xmin, ymin, xmax, ymax]; in pixels beside predictions of tokens, they need the image's
-    ``size``: ``{"cells": [...], "size": [width, height]}``.
+    annotated tables have ``bbox`` [xmin, ymin, xmax, ymax]; in pixels beside predictions of tokens, they need the
+    image's ``size``: ``{"cells": [...], "size": [width, height]}``.
 
     coords: what the four tokens stand for. The PaliGemma 2 paper prints xmin, ymax, xmax, ymax, in which ymax stands
     twice; the default takes the first for ymin. PaliGemma's own boxes elsewhere are ymin, xmin, ymax, xmax.

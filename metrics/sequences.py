@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -133,15 +134,17 @@ def finite_numbers(values: Any, count: int) -> tuple[float, ...] | None:
 
 def number_block(rows: Sequence[Any], *shape: int) -> Array | None:
     """``rows`` as an array (n, *shape) if all are lists of that shape with numbers as in finite_numbers, else None."""
-    if not len(rows):
-        return np.zeros((0, *shape))
-    try:
-        block = np.array(rows)
-    except (ValueError, OverflowError, RecursionError):
+    flat: Iterable[Any] = rows
+    for length in shape:
+        flat = list(flat)
+        if not set(map(type, flat)) <= {list, tuple} or not set(map(len, flat)) <= {length}:
+            return None
+        flat = chain.from_iterable(flat)
+    try:  # several times faster than an array of nested lists
+        block = np.fromiter(flat, np.float64, len(rows) * math.prod(shape)).reshape(len(rows), *shape)
+    except (TypeError, ValueError, OverflowError):
         return None
-    if block.shape[1:] != shape or block.dtype.kind not in "if" or not (np.abs(block) <= MAX_COORDINATE).all():
-        return None  # the comparison is False for NaN
-    return block.astype(np.float64)
+    return block if (np.abs(block) <= MAX_COORDINATE).all() else None  # the comparison is False for NaN
 
 
 def text_log_probabilities(

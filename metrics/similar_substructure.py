@@ -77,7 +77,7 @@ def _aligned_loops(first: Ints, second: Ints, rewards: Floats) -> tuple[float, I
             i -= 1
         else:
             k -= 1
-    return values[rows1, rows2], pairs[place:]
+    return float(values[rows1, rows2]), pairs[place:]
 
 
 _aligned = compiled(_aligned_loops)

@@ -33,7 +33,8 @@ def prepare_smiles(smiles: str, *, ignore_cistrans: bool = True) -> str:
     """
     if ignore_cistrans:
         smiles = smiles.translate(_CIS_TRANS)
-    tokens = _ATOM_OR_SYMBOL.findall(smiles)
+    last = smiles.rfind("]")  # brackets behind it stay open and are dropped; searching each to the end is quadratic
+    tokens = _ATOM_OR_SYMBOL.findall(smiles[: last + 1] + smiles[last + 1 :].replace("[", ""))
     return "".join([_without_abbreviation(token) if len(token) > 2 else token for token in tokens])
 
 
@@ -84,7 +85,7 @@ def compare_smiles(gold: str | None, prediction: str | None) -> SmilesMatches:
         else _matches(truth.strict, answer.strict, isomeric=False),
         strict_em=_matches(truth.strict, answer.strict, isomeric=True),
         chiral_gold=truth.chiral,
-        plain_rdkit=all(plain_valid) and (gold == prediction or _canonical(gold) == _canonical(prediction)),
+        plain_rdkit=all(plain_valid) and (gold == prediction or _canonical(gold, True) == _canonical(prediction, True)),
         tanimoto=similar,
         valid=answer.valid,
         gold_valid=gold_valid,
@@ -177,7 +178,7 @@ class _Side:
         prepared = prepare_smiles(text)
         strict = prepare_smiles(text, ignore_cistrans=False) if "/" in text or "\\" in text else prepared
         # Only a text with a chiral mark can give a molecule with one; RDKit drops those that mean nothing.
-        chiral = "@" in prepared and "@" in (_canonical(prepared) or prepared)
+        chiral = "@" in prepared and "@" in _canonical_or_text(prepared, True)
         return _Side(prepared, strict, _is_valid(prepared), chiral)
 
 
@@ -210,7 +211,7 @@ def _without_abbreviation(token: str) -> str:
 
 
 @lru_cache(_TEXTS)
-def _canonical(text: str | None, isomeric: bool = True) -> str | None:
+def _canonical(text: str | None, isomeric: bool) -> str | None:
     molecule = _molecule(text)
     if molecule is None:
         return None

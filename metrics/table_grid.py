@@ -76,8 +76,8 @@ def read_cells(cells: Iterable[Mapping[str, Any]], content: Content) -> Grid:
     found = []
     for cell in cells:
         try:
-            rows, columns = [[int(place) for place in cell[key]] for key in ("row_nums", "column_nums")]
-            found.append(Cell(rows, columns, content(dict(cell))))
+            filled = [[int(place) for place in cell[key]] for key in ("row_nums", "column_nums")]
+            found.append(Cell(filled[0], filled[1], content(dict(cell))))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             message = "a cell needs row_nums, column_nums and what the metric compares (cell_text or bbox)"
             raise ScoringError(f"{message}, not {cell!r:.120}: {type(error).__name__} {error}") from error

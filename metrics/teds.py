@@ -13,7 +13,6 @@ from evalsuite.errors import ScoringError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
 from evalsuite.metrics.html_tables import TableTree, TagCodes, parse_table, wrap_table
 
-
 MAX_TEXT_PAIRS = 10**11
 """Most pairs of characters whose cells' texts are compared: a few seconds, 64 pairs at a time."""
 

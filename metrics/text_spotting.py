@@ -130,17 +130,22 @@ class _Words:
 
     def add_items(self, items: Sequence[Any]) -> int:
         """Add JSON objects, return how many are no words."""
-        good = [item for item in items if isinstance(item, dict) and isinstance(item.get("text"), str)]
-        block = number_block([item.get("vertices") for item in good], 4, 2)
+        try:
+            texts, vertices = [item["text"] for item in items], [item["vertices"] for item in items]
+            legible = [item.get("legible", True) for item in items]
+        except (AttributeError, KeyError, TypeError):
+            texts, vertices, legible = [None], [], []
+        block = number_block(vertices, 4, 2) if set(map(type, texts)) <= {str} else None
         if block is not None:  # as most answers are: quadrilaterals only
             self.corners.append(block)
         else:
-            shapes = [_outline(item) for item in good]
-            good = [item for item, shape in zip(good, shapes, strict=True) if shape is not None]
-            self.corners += [shape[None] for shape in shapes if shape is not None]
-        self.texts += [item["text"] for item in good]
-        self.legible += [bool(item.get("legible", True)) for item in good]
-        return len(items) - len(good)
+            outlines = [(item, _outline(item)) for item in items]
+            good = [(item, outline) for item, outline in outlines if outline is not None]
+            texts, legible = [item["text"] for item, _ in good], [item.get("legible", True) for item, _ in good]
+            self.corners += [outline[None] for _, outline in good]
+        self.texts += texts
+        self.legible += map(bool, legible)
+        return len(items) - len(texts)
 
     def end_image(self) -> None:
         self.starts.append(len(self.texts))
@@ -155,8 +160,10 @@ class _Words:
         return Polygons.of_boxes(polygons.bounds) if boxes else polygons
 
 
-def _outline(item: Mapping[str, Any]) -> Array | None:
-    """Corners (k, 2) of a JSON object's vertices or box, None if they are not 3 to 256 points."""
+def _outline(item: Any) -> Array | None:
+    """Corners (k, 2) of a JSON object with a text, None if it has no box and no vertices of 3 to 256 points."""
+    if not isinstance(item, Mapping) or not isinstance(item.get("text"), str):
+        return None
     if "vertices" not in item:
         box = finite_numbers(item.get("box"), 4)
         return None if box is None else np.array(box)[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2)

@@ -22,6 +22,7 @@ PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 OFFICIAL_PERIODS = 32
 """The official script passes ``re.UNICODE``, which is 32, where ``re.sub`` takes the largest number of replacements."""
 
+_LONGEST_CACHED = 200
 _PUNCTUATION = re.compile(f"[{re.escape(PUNCTUATION)}]")
 _DELETE_ALL = str.maketrans("", "", PUNCTUATION)
 _DIGIT_COMMA = re.compile(r"\d,\d")
@@ -44,7 +45,7 @@ def normalize_answer(text: str, *, max_periods: int = OFFICIAL_PERIODS, table: s
     >>> normalize_answer("The T-shirt costs 1,000 dollars, dont ask!")
     "tshirt costs 1000 dollars don't ask"
     """
-    return _normalize(text, max_periods, table)
+    return _normal(text, max_periods, table)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -74,12 +75,15 @@ def _contractions(table: str) -> dict[str, str]:
     return contractions
 
 
-@lru_cache(maxsize=1 << 16)
+def _normal(text: str, max_periods: int, table: str = "vqa_contractions") -> str:
+    """Common answers are looked up; long texts would only fill the memory."""
+    return (_normalize if len(text) <= _LONGEST_CACHED else _normalize.__wrapped__)(text, max_periods, table)
+
+
 def _stripped(text: str) -> str:
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
-@lru_cache(maxsize=1 << 16)
 def normalize_textvqa(text: str) -> str:
     """An answer as the TextVQA evaluation compares it.
 
@@ -127,20 +131,20 @@ class VqaV2(MeanMetric):
             raise UnknownName(f"variant of metric {self.name}", self.variant, ["big_vision", "official"])
 
     def example(self, prediction: str, references: Sequence[str | Mapping[str, Any]]) -> float:
-        answers = [_stripped(r if isinstance(r, str) else str(r["answer"])) for r in references]
+        answers = [r if isinstance(r, str) else str(r["answer"]) for r in references]
         if not answers or (self.variant == "big_vision" and len(answers) < 10):
             return 0.0
-        answer = _stripped(prediction)
-        if answers.count(answers[0]) < len(answers):
+        answer, forms = _stripped(prediction), {text: _stripped(text) for text in set(answers)}
+        if len(set(forms.values())) > 1:
             periods = OFFICIAL_PERIODS if self.variant == "official" else 0
-            answer = _normalize(answer, periods)
-            answers = [_normalize(a, periods) for a in answers]
-        matches = answers.count(answer)
+            answer, forms = _normal(answer, periods), {text: _normal(form, periods) for text, form in forms.items()}
+        equal = [text for text, form in forms.items() if form == answer]
+        matches = sum(map(answers.count, equal))
         if self.variant == "big_vision":
-            return leave_one_out(matches, 10, matches if len(answers) == 10 else answers[:10].count(answer))
+            return leave_one_out(matches, 10, sum(map(answers[:10].count, equal)))
         if isinstance(references[0], str):
             return leave_one_out(matches, len(answers), matches)
-        return _leave_equal_out(answer, answers, references, matches)
+        return _leave_equal_out(answer, [forms[text] for text in answers], references, matches)
 
 
 def _leave_equal_out(answer: str, answers: Sequence[str], annotations: Sequence[Any], matches: int) -> float:
@@ -173,5 +177,5 @@ class TextVqa(MeanMetric):
         if len(references) != 10:
             return 0.0
         answer = normalize_textvqa(prediction)
-        matches = sum(normalize_textvqa(reference) == answer for reference in references)
+        matches = sum(references.count(text) for text in set(references) if normalize_textvqa(text) == answer)
         return leave_one_out(matches, 10, matches)

@@ -8,11 +8,14 @@ part of this package; :func:`random_weights` stands in for them in tests and off
 from __future__ import annotations
 
 import hashlib
+import importlib
 import zipfile
 import zlib
 from collections.abc import Mapping
-from functools import lru_cache
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -85,8 +88,9 @@ class MaskDecoder:
         if ((indices < 0) | (indices >= CODES)).any():
             raise ValueError(f"codes must lie in 0..{CODES - 1}")
         masks = np.empty((len(indices), MASK_SIZE, MASK_SIZE), np.float32)
-        for start in range(0, len(indices), _BATCH):
-            masks[start : start + _BATCH] = self._decode(indices[start : start + _BATCH])
+        with _one_thread():
+            for start in range(0, len(indices), _BATCH):
+                masks[start : start + _BATCH] = self._decode(indices[start : start + _BATCH])
         return masks
 
     def _decode(self, indices: NDArray[np.integer]) -> Floats:
@@ -101,6 +105,21 @@ class MaskDecoder:
 
     def _linear(self, x: Floats, name: str) -> Floats:
         return _times(x, self._matrices[name]) + self._biases[name]
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keeps the matrix library to one thread: on products this small, threads that wait cost more than they bring."""
+    pools = _thread_pools()
+    return nullcontext() if pools is None else pools.limit(limits=1, user_api="blas")
+
+
+@cache
+def _thread_pools() -> Any:
+    """The thread pools of the loaded libraries; None where threadpoolctl is not installed."""
+    try:
+        return importlib.import_module("threadpoolctl").ThreadpoolController()
+    except ImportError:
+        return None
 
 
 def _times(x: Floats, matrix: Floats) -> Floats:

@@ -18,10 +18,20 @@ PROCESSES = 2
 
 # Pieces to the right of which another one can be bonded, and pieces that end a chain.
 _LINKS = ["C", "CC", "C(=O)N", "OC", "C(C)", "N", "S(=O)(=O)N", "C=C", "[C@H](C)", "[C@@H](O)", "C(=O)O", "NC(=O)"]
-_RINGS = ["c1ccc({})cc1", "c1cc({})ccn1", "C1CCN({})CC1", "c1cnc({})nc1", "c1cc2ccccc2n1{}", "C1CC({})CCO1", "c1cc({})cs1"]
+_RINGS = [
+    "c1ccc({})cc1",
+    "c1cc({})ccn1",
+    "C1CCN({})CC1",
+    "c1cnc({})nc1",
+    "c1cc2ccccc2n1{}",
+    "C1CC({})CCO1",
+    "c1cc({})cs1",
+]
 _ENDS = ["C", "F", "Cl", "C#N", "OC", "C(F)(F)F", "N(C)C", "[N+](=O)[O-]", "C(C)(C)C", "Br", "CCO", "c1ccccc1"]
 
-_TOKEN = re.compile(r"(\[[^\]]+]|Br?|Cl?|N|O|S|P|F|I|b|c|n|o|s|p|\(|\)|\.|=|#|-|\+|\\|/|:|~|@|\?|>|\*|\$|%[0-9]{2}|[0-9])")
+_TOKEN = re.compile(
+    r"(\[[^\]]+]|Br?|Cl?|N|O|S|P|F|I|b|c|n|o|s|p|\(|\)|\.|=|#|-|\+|\\|/|:|~|@|\?|>|\*|\$|%[0-9]{2}|[0-9])"
+)
 
 
 def workloads(scale: float = 1.0) -> Iterator[tuple[str, Callable[[], object], Callable[[], object], float]]:
@@ -60,9 +70,10 @@ def make_pairs(count: int) -> tuple[list[str], list[str]]:
     return gold, predictions
 
 
-def molecule_text(source: random.Random, rings: int = 3) -> str:
+def molecule_text(source: random.Random) -> str:
+    """Two or three rings in a chain, each with a link before it and something at its end."""
     inner = source.choice(_ENDS)
-    for _ in range(rings):
+    for _ in range(source.choice([2, 3, 3])):
         ring = source.choice(_RINGS).format(f"{source.choice(_LINKS)}{inner}")
         # Ring numbers of the inner piece are closed before the outer one opens its own again.
         inner = renumbered(ring, inner) if any(map(str.isdigit, inner)) else ring

@@ -35,7 +35,7 @@ def make_scores(count: int) -> list[str]:
 
 def score(source: random.Random) -> str:
     lines = ["**kern\t**kern", "*clefF4\t*clefG2", "*k[b-e-]\t*k[b-e-]", "*M3/4\t*M3/4", "=\t="]
-    length = source.gammavariate(4, MEAN_CHARACTERS / 4 - 10)
+    length = source.gammavariate(4, MEAN_CHARACTERS / 4 - 4)
     while sum(map(len, lines)) + len(lines) < length:
         lines.append("=\t=" if source.random() < 0.15 else f"{event(source)}\t{event(source)}")
     return "\n".join([*lines, "==\t==", "*-\t*-"])

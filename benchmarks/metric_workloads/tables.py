@@ -9,6 +9,7 @@ evenly spaced quantiles of the sizes.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import random
 import statistics
@@ -19,10 +20,20 @@ TABLES = 9115
 MEDIAN, MEAN = 44.5, 64.0
 SMALLEST, LARGEST = 9, 248
 
-WORDS = (
-    "Age Sex Total Control Treatment Baseline Mean Median Group Patients Hazard ratio value Model Species Primer sequence "
-    "Temperature Response Dose Weight Height Number of samples Positive Negative Sensitivity Specificity Cohort"
-).split()
+WORDS = ["Age", "Sex", "Total", "Control", "Treatment", "Baseline", "Mean", "Group", "Patients", "Hazard", "ratio"]
+WORDS += [
+    "Model",
+    "Species",
+    "Primer",
+    "sequence",
+    "Temperature",
+    "Response",
+    "Dose",
+    "Weight",
+    "Number",
+    "of",
+    "value",
+]
 
 Workload = tuple[str, Callable[[], object], Callable[[], object], float]
 
@@ -43,14 +54,17 @@ def workloads(scale: float) -> Iterator[Workload]:
         metric = load_metric(name)
         metric.score(predictions[:1], references[:1])  # compiled code is loaded
         part = [tables[int((k + 0.5) * count / min(most, count))] for k in range(min(most, count))]
+        some = f" (official: {len(part)} of them)" if len(part) < count else ""
         yield (
-            f"{label}, {count:,} tables (official: {len(part)} of them)"
-            if len(part) < count
-            else f"{label}, {count:,} tables",
-            lambda metric=metric: metric.score(predictions, references),
-            lambda official=official, part=part: statistics.fmean(official(p, r) for p, r in part),
+            f"{label}, {count:,} tables{some}",
+            functools.partial(metric.score, predictions, references),
+            functools.partial(_mean_score, official, part),
             len(part) / count,
         )
+
+
+def _mean_score(official: Callable[[str, str], float], tables: Sequence[tuple[str, str]]) -> float:
+    return statistics.fmean(official(prediction, reference) for prediction, reference in tables)
 
 
 def make_tables(count: int, seed: int = 0) -> list[tuple[str, str]]:

@@ -149,18 +149,19 @@ def _words(text: str) -> str:
 
 
 def _documents(count: int) -> tuple[list[str], list[list[str]]]:
-    """Short answers with one to three references; predictions are right, misspelt or another answer."""
+    """Answers of about 14 characters, as in DocVQA, with one to three references, right, misspelt or another one."""
     rng = np.random.default_rng(1)
-    words = _vocabulary(rng)
+    words = [word for word in _vocabulary(rng) if " " not in word]
+    lengths = rng.choice(8, size=(count, 2), p=[0, 0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02])
     predictions, references = [], []
-    for _ in range(count):
-        right = words[int(rng.integers(len(words)))]
+    for length, other_length in lengths.tolist():
+        right, other = (" ".join(words[i] for i in rng.integers(len(words), size=n)) for n in (length, other_length))
         references.append([right, *(right.title() for _ in range(int(rng.integers(3))))])
         kind = rng.random()
         if kind < 0.3:
             place = int(rng.integers(len(right)))
             right = right[:place] + "x" + right[place + 1 :]
-        predictions.append(right if kind < 0.75 else words[int(rng.integers(len(words)))])
+        predictions.append(right if kind < 0.75 else other)
     return predictions, references
 
 

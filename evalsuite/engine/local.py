@@ -15,7 +15,7 @@ from evalsuite.engine.batching import BatchSizer, Failed, pack, prepare_ahead
 from evalsuite.engine.config import RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
-from evalsuite.errors import BackendError, BackendOutOfMemory, ExampleError
+from evalsuite.errors import BackendError, BackendOutOfMemory
 from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
 from evalsuite.store import PredictionStore, as_duplicate
@@ -138,7 +138,6 @@ class _SplitRun:
         scores_tokens = any(metric_class(use.name).takes_answers for use in self.task.spec.metrics)
         build = RequestBuilder(self.task.spec, log_probabilities=scores_tokens)
         tried_before = self.store.failed(self.name, self.split.name)
-
         positions = 0
 
         def wanted(position: int) -> bool:
@@ -149,22 +148,25 @@ class _SplitRun:
         for example in self.task.data.examples(self.split.name, start=wanted, stop=self.split.stop):
             if isinstance(example, BadExample):
                 self._set_aside(_unasked(example, error=example.error))
-            elif example.key in self.pending or (
-                example.position in tried_before and self.store.is_duplicate(example.key, example.position)
-            ):
+            elif self._is_repeated(example, tried_before):
                 self._set_aside(as_duplicate(_unasked(example)))
             else:
-                try:
-                    request = build(example)
-                except ExampleError as error:
-                    self._set_aside(_unasked(example, error=str(error)))
-                    continue
+                request = build(example)
                 self.pending[example.key] = _unasked(example, prompt=request.prompt)
                 yield request
             if self._too_many_failed():
                 return
         if self.total is None:
             self.total = positions
+
+    def _is_repeated(self, example: Example, tried_before: set[int]) -> bool:
+        """Whether another example has this id: one that is on its way, or for a row that failed before, a stored one.
+
+        The store itself finds what is left: a new example whose id is stored already.
+        """
+        if example.key in self.pending:
+            return True
+        return example.position in tried_before and self.store.is_duplicate(example.key, example.position)
 
     def _set_aside(self, prediction: Prediction) -> None:
         self.bad.append(prediction)
@@ -183,18 +185,14 @@ class _SplitRun:
                 predictions.append(_answered(asked, generation))
         if predictions:
             self.store.add(predictions)
-            failed = [prediction for prediction in predictions if prediction.error is not None]
-            self._count(len(predictions), failed)
-        if predictions or skipped:
-            failures = sum(prediction.error is not None for prediction in predictions)
-            self.observer.advanced(self.name, len(predictions) - failures, failures, skipped)
-
-    def _count(self, stored: int, failed: Sequence[Prediction]) -> None:
+        failed = [prediction for prediction in predictions if prediction.error is not None]
+        answered = len(predictions) - len(failed)
         self.errors += len(failed)
+        self.first_errors += [_shown(prediction) for prediction in failed[: FAILURES_SHOWN - len(self.first_errors)]]
         self.outcome.errors += len(failed)
-        self.outcome.answered += stored - len(failed)
-        for prediction in failed[: FAILURES_SHOWN - len(self.first_errors)]:
-            self.first_errors.append(f"{prediction.key.split}/{prediction.key.id}: {prediction.error}")
+        self.outcome.answered += answered
+        if predictions or skipped:
+            self.observer.advanced(self.name, answered, len(failed), skipped)
 
     def _too_many_failed(self) -> bool:
         """Whether more examples failed than may. Failures of earlier sessions count: all of them are tried again."""
@@ -249,6 +247,10 @@ def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) ->
 
 def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:
     return Prediction(example.key, example.position, prompt, "", example.references, example.strata or {}, error)
+
+
+def _shown(failed: Prediction) -> str:
+    return f"{failed.key.split}/{failed.key.id}: {failed.error}"
 
 
 def _answered(asked: Prediction, generation: Generation) -> Prediction:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import UnknownName
-from evalsuite.metrics import METRICS, Answer, Metric, load_metric, metric_class
+from evalsuite.metrics import METRICS, Answer, Metric, WeightedMetric, load_metric, metric_class
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,9 @@ def test_order_of_references_does_not_matter(metric: Metric, case: Case) -> None
 
 def test_statistics_add_up_over_shards(metric: Metric, case: Case) -> None:
     ready = metric.prepare(case.predictions, case.references)
+    if isinstance(ready, WeightedMetric):
+        check_that_a_shard_is_a_weighting(ready, case)
+        return
     whole = ready.batch_statistics(case.predictions, case.references)
     assert whole.dtype == np.float64
     shards = [
@@ -243,6 +246,16 @@ def test_statistics_add_up_over_shards(metric: Metric, case: Case) -> None:
     total = sum(shard.sum(axis=0) for shard in shards)
     score = {name: float(value) for name, value in ready.finalize(np.asarray(total)).items()}
     assert score == pytest.approx(metric.score(case.predictions, case.references), rel=1e-12)
+
+
+def check_that_a_shard_is_a_weighting(ready: WeightedMetric, case: Case) -> None:
+    """Nothing adds up: examples of weight 0 are as if they were not there."""
+    for part in (slice(2), slice(2, None)):
+        weights = np.zeros(len(case.references))
+        weights[part] = 1
+        values = {name: float(value) for name, value in ready.weighted_values(weights).items()}
+        alone = ready.score(case.predictions[part], case.references[part])
+        assert values == pytest.approx(alone, rel=1e-12, nan_ok=True)
 
 
 def test_batch_statistics_are_the_statistics_of_the_examples(metric: Metric, case: Case) -> None:
@@ -255,10 +268,14 @@ def test_batch_statistics_are_the_statistics_of_the_examples(metric: Metric, cas
 def test_finalize_takes_many_totals_at_once(metric: Metric, case: Case) -> None:
     ready = metric.prepare(case.predictions, case.references)
     totals = ready.batch_statistics(case.predictions, case.references).cumsum(axis=0)
-    together = ready.finalize(totals)
+    finalize = ready.finalize
+    if isinstance(ready, WeightedMetric):  # which takes weights of the examples in place of totals
+        totals = np.random.default_rng(0).integers(0, 3, (5, len(case.references)))
+        finalize = ready.weighted_values
+    together = finalize(totals)
     for value in metric.values:
         assert np.shape(together[value.name]) == (len(totals),)
-        alone = [float(ready.finalize(total)[value.name]) for total in totals]
+        alone = [float(finalize(total)[value.name]) for total in totals]
         np.testing.assert_allclose(together[value.name], alone, rtol=1e-12)
 
 
