@@ -61,6 +61,7 @@ def run(
     limit: int | str | None = None,
     attributes: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    metric_options: Mapping[str, Mapping[str, str]] | None = None,
     max_errors: int | str = "1%",
     out: Path | str | None = None,
     specs: Sequence[Path | str] = (),
@@ -82,6 +83,7 @@ def run(
         limit=Limit.parse(str(limit)) if limit is not None else None,
         attributes=dict(attributes or {}),
         options={name: str(value) for name, value in (options or {}).items()},
+        metric_options=metric_options or {},
         max_errors=ErrorBudget.parse(str(max_errors)),
         out=Path(out) if out is not None else None,
         specs=tuple(Path(folder) for folder in specs),
@@ -119,15 +121,22 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
     )
 
 
-def score(folder: Path | str, *, specs: Sequence[Path | str] = (), resamples: int = 1000) -> RunResult:
+def score(
+    folder: Path | str,
+    *,
+    specs: Sequence[Path | str] = (),
+    resamples: int = 1000,
+    metric_options: Mapping[str, Mapping[str, str]] | None = None,
+) -> RunResult:
     """Score the stored predictions of a run again, without model or data: ``evalsuite score``.
 
-    What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are not ``complete``.
+    What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are marked ``partial``.
+    metric_options: metric -> parameter -> value beside the specs; None for those of the run.
     """
     from evalsuite.scoring import score_run
 
     registry = TaskRegistry(tuple(Path(extra) for extra in specs))
-    scored = score_run(Path(folder), registry, resamples=resamples)
+    scored = score_run(Path(folder), registry, resamples=resamples, metric_options=metric_options)
     notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
     return RunResult(scored.folder, scored.rows, scored.failures, notes)
 

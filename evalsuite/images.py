@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,11 +127,21 @@ def _orientation(image: Image) -> int:
     return int(image.getexif().get(_ORIENTATION, 1))
 
 
+@cache
+def _pillow() -> Any:
+    """Pillow's Image module, without its warning about large images: we have a limit of our own."""
+    import warnings
+
+    from PIL import Image as pil
+
+    warnings.simplefilter("ignore", pil.DecompressionBombWarning)
+    return pil
+
+
 @contextmanager
 def _opened(source: ImageSource) -> Iterator[Image]:
     """The image with its header read; every failure inside the block becomes an ExampleError."""
-    from PIL import Image as pil
-
+    pil = _pillow()
     name, place = _place(source)
     try:
         with pil.open(place) as image:

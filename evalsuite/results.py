@@ -19,8 +19,8 @@ class ResultRow:
     value, ci_low, ci_high: in ``unit``, the unit that papers print; None where the metric is undefined.
     n: examples scored, failed ones as empty answers; errors: how many failed.
     signature: metric, version and parameters; with ``protocol`` and ``task_version``, what to quote with the value.
-    complete: whether the run of the task ended as it was asked for; False when it was interrupted, failed, or more
-        examples failed than allowed, so that the value stands for a part of the examples.
+    partial: why the value stands for a part of the published split (a limit, an interruption, fewer examples); "" where
+        it stands for all of it.
     """
 
     task: str
@@ -47,7 +47,7 @@ class ResultRow:
     data: str
     backend: str
     model: str
-    complete: bool = True
+    partial: str = ""
 
 
 def write_results(folder: Path, rows: Sequence[ResultRow]) -> None:

@@ -107,7 +107,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder (it has no {MANIFEST})") from error
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); move it away and give the run command again") from error
+        raise StoreError(
+            f"{path}: cannot be read ({error}); restore it from a copy, or move the whole folder away to begin anew"
+        ) from error
     if not isinstance(manifest, dict) or manifest.get("manifest_version") != MANIFEST_VERSION:
         raise StoreError(
             f"{path}: written by another version of evalsuite "
@@ -115,7 +117,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     for name, kind in (("run", dict), ("tasks", dict), ("models", dict), ("sessions", list)):
         if not isinstance(manifest.get(name), kind):
-            raise StoreError(f"{path}: has no {name!r}; move it away and give the run command again")
+            raise StoreError(
+                f"{path}: has no {name!r}; restore it from a copy, or move the whole folder away to begin anew"
+            )
     return manifest
 
 

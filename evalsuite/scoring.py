@@ -17,6 +17,7 @@ from evalsuite.parsing import parse_answer
 from evalsuite.results import ResultRow, write_results
 from evalsuite.runfolder import STORE, describe_failure, read_manifest
 from evalsuite.specs.digest import inference_digest
+from evalsuite.specs.overrides import MetricOptions, with_metric_options
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.statistics import bootstrap, bootstrap_weights
 from evalsuite.store import PredictionStore
@@ -48,21 +49,30 @@ class ScoredRun:
     incomplete: dict[str, str] = field(default_factory=dict)
 
 
-def score_run(folder: Path, registry: TaskRegistry | None = None, *, resamples: int = 1000) -> ScoredRun:
+def score_run(
+    folder: Path,
+    registry: TaskRegistry | None = None,
+    *,
+    resamples: int = 1000,
+    metric_options: MetricOptions | None = None,
+) -> ScoredRun:
     """Score everything that a run folder holds and write ``results.json`` and ``results.parquet``.
 
     A task is scored by its spec in ``registry`` where that still asks the model the same, else by the spec that the
-    manifest kept. Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its
-    own.
+    manifest kept. metric_options: parameters beside the specs; None for those of the run. Raises StoreError for a
+    folder that cannot be read; a task that cannot be scored is a failure of its own.
     """
     manifest = read_manifest(folder)
+    if metric_options is None:
+        metric_options = manifest["run"].get("metric_options", {})
     scored = ScoredRun(folder)
     with PredictionStore(folder / STORE, read_only=True) as store:
         for task_id, entry in manifest["tasks"].items():
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
             try:
-                scored.rows += _score_task(store, _spec(task_id, entry, registry), manifest, resamples)
+                spec = with_metric_options(_spec(task_id, entry, registry), metric_options)
+                scored.rows += _score_task(store, spec, manifest, resamples)
             # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
             except Exception as error:
                 scored.failures[task_id] = describe_failure(folder, task_id, error)
@@ -149,11 +159,12 @@ def _score_split(
     statistics = _all_statistics(_scorable(predictions, spec, groups), metrics)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
+    partial = _partial(spec, split, len(statistics[0]), manifest)
     rows: list[ResultRow] = []
     for use, metric, table in zip(spec.metrics, metrics, statistics, strict=True):
         for stratum, value, mask in groups.masks(len(table)):
             shared = _shared_fields(spec, split, stratum, value, manifest)
-            shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value]}
+            shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value], "partial": partial}
             rows += _rows(metric, table, mask, use.headline, shared, resamples)
     return rows
 
@@ -176,8 +187,20 @@ def _shared_fields(spec: TaskSpec, split: str, stratum: str, value: str, manifes
         "data": manifest["run"]["data"],
         "backend": manifest["run"]["backend"],
         "model": _model(spec, manifest),
-        "complete": manifest["tasks"][spec.id].get("state") == "done",
     }
+
+
+def _partial(spec: TaskSpec, split: str, n: int, manifest: Mapping[str, Any]) -> str:
+    """Why ``n`` examples are not the whole published split; "" when they are, or when its size is not known."""
+    entry = manifest["tasks"][spec.id]
+    if entry.get("state") != "done":
+        return entry.get("failure") or "the run was interrupted"
+    if entry.get("limit"):
+        return f"the first {n:,} examples (--limit {entry['limit']})"
+    size = next((known.size for known in spec.splits if known.name == split), None)
+    if manifest["run"]["data"] != "synthetic" and size is not None and n < size:
+        return f"{n:,} of {size:,} examples"
+    return ""
 
 
 def _scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: _Groups) -> Iterator[_Scorable]:

@@ -35,6 +35,7 @@ METRICS: dict[str, str] = {
     "grits_top": "evalsuite.metrics.grits:GritsTop",
     "kern_error_rates": "evalsuite.metrics.kern:KernErrorRates",
     "mask_iou": "evalsuite.metrics.mask_iou:MaskIoU",
+    "meteor": "evalsuite.metrics.java_captions:Meteor",
     "multiple_choice": "evalsuite.metrics.multiple_choice:MultipleChoice",
     "non_entailment": "evalsuite.metrics.non_entailment:NonEntailment",
     "number_words": "evalsuite.metrics.number_words:NumberWords",
@@ -46,6 +47,7 @@ METRICS: dict[str, str] = {
     "rouge_l": "evalsuite.metrics.rouge:RougeL",
     "science_qa": "evalsuite.metrics.science_qa:ScienceQA",
     "smiles_match": "evalsuite.metrics.smiles:SmilesMatch",
+    "spice": "evalsuite.metrics.java_captions:Spice",
     "teds": "evalsuite.metrics.teds:Teds",
     "teds_structure": "evalsuite.metrics.teds:TedsStructure",
     "text_spotting": "evalsuite.metrics.text_spotting:TextSpotting",
@@ -87,8 +89,19 @@ def metric_class(name: str) -> type[Metric]:
         loaded: type[Metric] = getattr(importlib.import_module(module), attribute)
         return loaded
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
-        return entry.load()  # type: ignore[no-any-return]
+        return _from_package(entry)
     raise UnknownName("metric", name, known_metrics())
+
+
+def _from_package(entry: importlib.metadata.EntryPoint) -> type[Metric]:
+    package = entry.dist.name if entry.dist else entry.module
+    try:
+        loaded = entry.load()
+    except Exception as error:  # another package's module may fail in any way
+        raise UsageError(f"metric {entry.name!r} of package {package} cannot be loaded: {error!r}") from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Metric)):
+        raise UsageError(f"metric {entry.name!r} of package {package}: {entry.value} is no subclass of Metric")
+    return loaded
 
 
 def load_metric(name: str, **parameters: Any) -> Metric:
@@ -97,11 +110,21 @@ def load_metric(name: str, **parameters: Any) -> Metric:
     Raises UnknownName for a metric or parameter that does not exist, UsageError for a value it refuses.
     """
     cls = metric_class(name)
-    fields = [f.name for f in dataclasses.fields(cls) if f.init and not f.name.startswith("_")]
-    for parameter in parameters:
+    fields = {f.name: f.default for f in dataclasses.fields(cls) if f.init and not f.name.startswith("_")}
+    for parameter, value in parameters.items():
         if parameter not in fields:
             raise UnknownName(f"parameter of metric {name}", parameter, fields)
+        default = fields[parameter]
+        if isinstance(default, (bool, int, float)) and not _fits(value, default):
+            kind = "true or false" if isinstance(default, bool) else "a number"
+            raise UsageError(f"metric {name}: parameter {parameter} must be {kind}, not {value!r}")
     try:
         return cls(**parameters)
     except (TypeError, ValueError) as error:
         raise UsageError(f"metric {name}: {error}") from error
+
+
+def _fits(value: Any, default: bool | int | float) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    return isinstance(value, (int, float))

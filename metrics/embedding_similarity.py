@@ -45,8 +45,8 @@ class EmbeddingSimilarity(Metric):
     give other numbers, which cannot be compared with theirs, and the signature names the folder or file.
 
     An empty answer, and a vector of length 0, has similarity 0. The first answer about an object carries its score
-    (see :func:`~evalsuite.metrics.shared_verdicts.shares`), so that the bootstrap resamples objects. Statistics: (similarity, 1)
-    of objects.
+    (see :func:`~evalsuite.metrics.shared_verdicts.shares`), so that the bootstrap resamples objects. Statistics:
+    (similarity, 1) of objects.
     """
 
     name: ClassVar[str] = "embedding_similarity"
@@ -119,8 +119,8 @@ class EmbeddingSimilarity(Metric):
         weights = answer_weights(answers)
         if self.aggregate == "best":
             best = min(weights, key=lambda text: (-weights[text], text))
-            return _cosine(vectors.get(best), vectors.get(name))
-        return sum(weight * _cosine(vectors.get(text), vectors.get(name)) for text, weight in weights.items())
+            return _similarity(best, name, vectors)
+        return sum(weight * _similarity(text, name, vectors) for text, weight in weights.items())
 
     def _embed(self, texts: Sequence[str]) -> Mapping[str, Array]:
         if self.model:
@@ -209,9 +209,11 @@ def _model_vectors(folder: str, texts: Sequence[str]) -> Iterable[Array]:
         yield from ((hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)).numpy()
 
 
-def _cosine(one: Array | None, other: Array | None) -> float:
-    if one is None or other is None:
+def _similarity(answer: str, name: str, vectors: Mapping[str, Array]) -> float:
+    """Cosine of the vectors of two texts, 0 where one is empty or has no direction."""
+    if not answer or not name:
         return 0.0
+    one, other = vectors[answer], vectors[name]
     norms = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.clip(one @ other / norms, -1.0, 1.0)) if norms else 0.0
 

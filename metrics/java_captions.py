@@ -60,7 +60,7 @@ class JavaCaptionMetric(CaptionMetric):
         if java is None or not _answers(java):
             way_out = "install a Java runtime, version 8 or newer, so that the command java runs"
             raise MissingDependency(f"metric {self.name}", "java", way_out=way_out)
-        folder = Path(list(package.submodule_search_locations)[0]) / self.folder
+        folder = Path(next(iter(package.submodule_search_locations))) / self.folder
         for file in self.files:
             if not (folder / file).is_file():
                 raise MissingDependency(f"metric {self.name}", file, way_out=self.way_to(folder / file))
@@ -108,8 +108,8 @@ class Meteor(JavaCaptionMetric):
     which is reduced by ``0.6 * (chunks / matches) ** 0.2``. The corpus value is that of the summed counts, not a mean.
 
     Statistics, shape (25,): the 23 counts that the program prints for a caption, with no chunk for a caption that
-    matches completely (so it enters the official sum); whether it was not comparable; and 1. ``invalid`` is the share of
-    the latter, captions of more than 2,000 words, on which the program breaks down; they count as words without a match.
+    matches completely (so it enters the official sum); whether it is invalid; and 1. ``invalid`` is the share of
+    captions of more than 2,000 words, on which the program breaks down; they count as words without a match.
 
     The official rule for ``|||``, the program's separator, holds: it is deleted from predictions and splits a reference
     into two. Line ends, on which the official wrapper fails, are spaces (they remain with ``tokenize=False`` only).
@@ -166,7 +166,8 @@ class Meteor(JavaCaptionMetric):
         recall = ratio(reference_matches, length, 0.0)
         mean = ratio(precision * recall, ALPHA * precision + (1 - ALPHA) * recall, 0.0)
         scatter = ratio(total[..., CHUNKS], (total[..., TEST_MATCHES] + total[..., REFERENCE_MATCHES]) / 2, 0.0)
-        return {"meteor": np.asarray(mean * (1 - GAMMA * scatter**BETA)), "invalid": ratio(total[..., INVALID], total[..., -1])}
+        score = np.asarray(mean * (1 - GAMMA * scatter**BETA))
+        return {"meteor": score, "invalid": ratio(total[..., INVALID], total[..., -1])}
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,8 @@ class Spice(JavaCaptionMetric):
         if not file.name.startswith("stanford"):
             return super().way_to(file)
         download = "from pycocoevalcap.spice.get_stanford_models import get_stanford_models as get; get()"
-        return f'python -c "{download}" downloads it to {file.parent}, or put it there from stanford-corenlp-full-2015-12-09'
+        by_hand = f"or put it into {file.parent}, from stanford-corenlp-full-2015-12-09"
+        return f'python -c "{download}" downloads it, {by_hand}'
 
     def measure(self, java: str, folder: Path, predictions: list[str], references: list[list[str]]) -> Array:
         entries = [
@@ -213,8 +215,8 @@ class Spice(JavaCaptionMetric):
         with tempfile.TemporaryDirectory(prefix="evalsuite-spice-") as temporary:
             captions, scores = Path(temporary, "captions.json"), Path(temporary, "scores.json")
             captions.write_text(json.dumps(entries), encoding="utf-8")
-            command = [java, "-Xmx8G", "-jar", "spice-1.0.jar", str(captions), "-out", str(scores), "-subset", "-silent"]
-            self.run(command, folder, len(entries))
+            program = [java, "-Xmx8G", "-jar", "spice-1.0.jar"]
+            self.run([*program, str(captions), "-out", str(scores), "-subset", "-silent"], folder, len(entries))
             answers: list[dict[str, Any]] = json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else []
         if sorted(int(answer["image_id"]) for answer in answers) != [entry["image_id"] for entry in entries]:
             raise ScoringError(f"metric spice: SPICE gave scores for {len(answers)} of {len(entries)} captions")

@@ -149,12 +149,12 @@ _MATCHES = {"text": _same_text, "letter": _same_letter, "judged": _judged_right}
 
 
 def _reference(references: Sequence[Any]) -> Mapping[str, Any]:
-    match references:
-        case [{"answer": _, "pair": _} as reference] | [{"answer": _, "index": _} as reference]:
+    if len(references) == 1 and isinstance(references[0], Mapping):
+        reference: Mapping[str, Any] = references[0]
+        if "answer" in reference and ("pair" in reference or "index" in reference):
             return reference
     raise ScoringError(
-        "paired_accuracy needs one reference with 'answer' and 'pair' (or 'index'), "
-        f"not {str(list(references))[:200]}"
+        f"paired_accuracy needs one reference with 'answer' and 'pair' (or 'index'), not {str(list(references))[:200]}"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
-from evalsuite.metrics.radgraph_annotator import MODELS, check_weights, describe_weights, shared_annotator
+from evalsuite.metrics.radgraph_annotator import MODELS, check_weights, describe_weights, is_oversized, shared_annotator
 from evalsuite.metrics.side_files import describe_file, read_records, version_of
 
 Entities = Mapping[str, Mapping[str, Any]]
@@ -49,6 +49,8 @@ class RadGraphF1(Metric):
       score 0 and stay in the mean, as officially.
     - ``dangling``: share of pairs with a relation to an entity that does not exist. The official code stops there;
       here that relation is left out.
+    - ``oversized``: share of pairs with a report of more than 1,000 words, of which the package annotates the first
+      1,000.
 
     The F1 is that of the two sets of items, so repeated items count once; 0 where neither report has an entity.
     Labels name the kind (anatomy, observation) and presence, absence or uncertainty. The PaliGemma 2 paper does not
@@ -73,6 +75,7 @@ class RadGraphF1(Metric):
         Value("radgraph_complete"),
         Value("empty", higher_is_better=False),
         Value("dangling", higher_is_better=False),
+        Value("oversized", higher_is_better=False),
     )
     source: ClassVar[str] = "https://github.com/Stanford-AIMI/radgraph"
 
@@ -108,27 +111,29 @@ class RadGraphF1(Metric):
         return {**given, "annotations": describe_file(self.annotations), "weights": described}
 
     def statistics(self, prediction: str, references: Sequence[str]) -> Array:
-        """(partial, simple, complete, empty, dangling, 1)."""
+        """(partial, simple, complete, empty, dangling, oversized, 1)."""
         row: Array = self.batch_statistics([prediction], [references])[0]
         return row
 
     def batch_statistics(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Array:
-        """Shape (n, 6). Raises ScoringError for reports that have no annotation and cannot be annotated."""
+        """Shape (n, 7). Raises ScoringError for reports that have no annotation and cannot be annotated."""
         pairs = [(prediction, _only(group)) for prediction, group in zip(predictions, references, strict=True)]
         entities = self._annotate({report for pair in pairs if all(map(str.strip, pair)) for report in pair})
-        rows = np.zeros((len(pairs), 6))
-        rows[:, 5] = 1
+        rows = np.zeros((len(pairs), 7))
+        rows[:, -1] = 1
         for row, (prediction, reference) in zip(rows, pairs, strict=True):
             if not prediction.strip() or not reference.strip():
                 row[3] = 1
                 continue
             ours, true = entities[prediction], entities[reference]
             simple, partial, complete = radgraph_rewards(ours, true, self.case)
-            row[:5] = partial, simple, complete, 0, has_dangling_relation(ours) or has_dangling_relation(true)
+            row[:3] = partial, simple, complete
+            row[4] = has_dangling_relation(ours) or has_dangling_relation(true)
+            row[5] = is_oversized(prediction) or is_oversized(reference)
         return rows
 
     def finalize(self, total: Array) -> dict[str, Array]:
-        return {value.name: ratio(total[..., k], total[..., 5]) for k, value in enumerate(self.values)}
+        return {value.name: ratio(total[..., k], total[..., -1]) for k, value in enumerate(self.values)}
 
     def _annotate(self, reports: set[str]) -> Mapping[str, Entities]:
         known = _read_annotations(version_of(self.annotations)) if self.annotations else {}

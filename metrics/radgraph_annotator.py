@@ -17,6 +17,9 @@ from evalsuite.errors import BackendError, MissingDependency, ScoringError, Usag
 from evalsuite.metrics.side_files import read_records
 
 MODELS = ("radgraph", "radgraph-xl", "modern-radgraph-xl", "echograph")
+LONGEST = 1000
+"""Words of a report that are annotated: the package's memory grows with the square, officially without bound."""
+
 _FILES = ("config.json", "vocabulary", "weights.th")
 
 
@@ -64,7 +67,7 @@ class Annotator:
         new = [report for report in dict.fromkeys(reports) if report not in self._known]
         if new:
             with contextlib.redirect_stdout(io.StringIO()):  # the package prints
-                found = self._load()(new)
+                found = self._load()([shortened(report) for report in new])
             for place, report in enumerate(new):
                 if str(place) not in found:
                     raise ScoringError(f"radgraph_f1: the radgraph package failed on the report {report!r:.80}")
@@ -95,6 +98,16 @@ class Annotator:
     def _load(self) -> Any:
         check_weights(self.weights, self.model_type)
         return self._package_model
+
+
+def is_oversized(report: str) -> bool:
+    """Whether the package gets only the beginning of this report."""
+    return len(report.split(maxsplit=LONGEST)) > LONGEST
+
+
+def shortened(report: str) -> str:
+    """The report as it is, or the first LONGEST words of one that is oversized."""
+    return " ".join(report.split(maxsplit=LONGEST)[:LONGEST]) if is_oversized(report) else report
 
 
 @functools.lru_cache(2)

@@ -63,7 +63,7 @@ def find_wordnet(folder: str = "") -> Path:
     raise MissingDependency(
         "metric wups",
         "WordNet",
-        way_out="install Debian's package wordnet-base or NLTK's corpus wordnet (unpacked), or name the folder that has "
+        way_out="install Debian's package wordnet-base or NLTK's corpus wordnet (unpacked), or name the folder with "
         f"index.noun, data.noun and so on with the parameter 'wordnet' (looked in {', '.join(candidates)})",
     )
 
@@ -171,10 +171,14 @@ class WordNet:
                 raise ValueError("the offset is another")
             after_words = 4 + 2 * int(fields[3], 16)
             pointers = [fields[after_words + 1 + 4 * i :][:3] for i in range(int(fields[after_words]))]
-            return fields[4].lower(), [(mark, int(offset), "a" if pos == "s" else pos) for mark, offset, pos in pointers]
+            return fields[4].lower(), [
+                (mark, int(offset), "a" if pos == "s" else pos) for mark, offset, pos in pointers
+            ]
         except (ValueError, IndexError) as error:
             name = self._folder / f"data.{_FILES[sense.pos]}"
-            raise DataError(f"{name}: no synset at byte {sense.offset} ({error}): is this a WordNet database?") from error
+            raise DataError(
+                f"{name}: no synset at byte {sense.offset} ({error}): is this a WordNet database?"
+            ) from error
 
     def _offsets(self, word: str, pos: str) -> list[int]:
         """Synsets of an entry of the index, in the order of their frequency."""

@@ -22,11 +22,11 @@ EXACT_TYPES = frozenset({"DB", "DC"})
 
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
 _LONGEST_WORD = 100  # WordNet's longest entry has 71 letters
-_FUNCTION_WORDS = frozenset(
+_FUNCTION_WORDS = (
     "a an the and or but of to in on at by for from with into onto over under up down out off as than then that this "
     "these those there here it its he she him her his hers they them their we us our you your i me my who which what "
     "is are was were be been being am do does did has have had will would can could shall should may might must so "
-    "because while when where".split()
+    "because while when where"
 )
 
 
@@ -135,7 +135,7 @@ def _folder(wordnet: str) -> Path:
 @cache
 def _stop_words(path: str) -> frozenset[str]:
     if not path:
-        return _FUNCTION_WORDS
+        return frozenset(_FUNCTION_WORDS.split())
     try:
         return frozenset(Path(path).expanduser().read_text(encoding="utf-8").split("\n"))
     except (OSError, UnicodeDecodeError) as error:

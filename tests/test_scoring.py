@@ -145,4 +145,4 @@ def test_a_value_that_is_not_defined_is_null_everywhere(run: Run, monkeypatch: p
     import pyarrow.parquet as pq
 
     (row,) = pq.read_table(result.folder / "results.parquet").to_pylist()
-    assert row["value"] is None and row["complete"] is True and row["n"] == 8
+    assert row["value"] is None and row["partial"] == "" and row["n"] == 8

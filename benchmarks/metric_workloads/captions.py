@@ -163,8 +163,10 @@ def interleaved(languages: dict[str, Corpus]) -> tuple[list[str], list[list[str]
 
 
 def coco_captions(path: Path, images: int) -> Corpus:
-    """References from a ``captions_val2017.json``; the prediction for an image is its last reference but in reverse order
-    of its halves, so that it is a caption of COCO's length that is neither perfect nor unrelated."""
+    """References from a ``captions_val2017.json``.
+
+    The prediction for an image is its last reference with the halves exchanged: neither perfect nor unrelated.
+    """
     content = json.loads(path.read_text(encoding="utf-8"))
     groups: dict[int, list[str]] = {}
     for annotation in content["annotations"]:

@@ -58,7 +58,8 @@ def make_pairs(count: int) -> tuple[list[str], list[str]]:
     """Canonical gold SMILES, and predictions: the same molecule spelled in another order, a few of them cut off."""
     from rdkit import Chem
 
-    gold, predictions = [], []
+    gold: list[str] = []
+    predictions: list[str] = []
     seed = 0
     while len(gold) < count:
         source = random.Random(seed)
@@ -99,17 +100,14 @@ def in_processes(metric: SmilesMatch, predictions: Sequence[str], references: Se
 
 def restated_official(gold: Sequence[str], predictions: Sequence[str]) -> list[float]:
     """Serial and without memory: every text is canonicalised once for the exact match and once for the graph."""
-    from rdkit import RDLogger
+    from rdkit import rdBase
 
-    RDLogger.DisableLog("rdApp.*")
     shares = []
-    try:
+    with rdBase.BlockLogs():
         for isomeric in (True, False):
-            truths = [canonicalised(smiles, isomeric) for smiles in gold]
+            truths = [canonicalised(smiles, isomeric) or "<empty>" for smiles in gold]
             answers = [canonicalised(smiles, isomeric) for smiles in predictions]
             shares.append(sum(t == a for t, a in zip(truths, answers, strict=True)) / len(gold))
-    finally:
-        RDLogger.EnableLog("rdApp.*")
     return shares
 
 
@@ -118,7 +116,11 @@ def canonicalised(smiles: str, isomeric: bool) -> str:
 
     tokens = _TOKEN.findall(smiles.replace("/", "").replace("\\", ""))
     for place, token in enumerate(tokens):
-        if token.startswith("[") and Chem.AtomFromSmiles(token) is None:
+        if not token.startswith("["):
+            continue
+        if token[1] == "R" and token[2:-1].isdigit():
+            tokens[place] = f"[{token[2:-1]}*]"
+        elif Chem.AtomFromSmiles(token) is None:
             tokens[place] = "*"
     text = "".join(tokens)
     molecule = Chem.MolFromSmiles(text)

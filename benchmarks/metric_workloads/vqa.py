@@ -1,7 +1,7 @@
 """VQA v2 accuracy and ANLS, against the loops of the official scripts, restated from their rules.
 
-The answers are drawn from a vocabulary whose frequencies fall like those of VQA v2: a third of the questions is answered
-with yes or no, few answers are common and many occur once, and people agree or nearly agree on most questions.
+The answers are drawn from a vocabulary whose frequencies fall like those of VQA v2: a third of the questions is
+answered with yes or no, few answers are common and many occur once, and people agree or nearly agree on most questions.
 """
 
 from __future__ import annotations
@@ -98,17 +98,17 @@ def _annotated(people: list[str]) -> list[dict[str, Any]]:
 
 _COMMA = re.compile(r"(\d)(,)(\d)")
 _PERIOD = re.compile(r"\.(?!\d)")
-_NUMBERS = {"none": "0"} | {
-    word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten".split())
-}
-_CONTRACTIONS = {word.replace("'", ""): word for word in "can't don't isn't it's let's that's there's what's".split()}
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten"
+_NUMBERS = {"none": "0"} | {word: str(n) for n, word in enumerate(_NUMBER_WORDS.split())}
+_CONTRACTED = "can't don't isn't it's let's that's there's what's"
+_CONTRACTIONS = {word.replace("'", ""): word for word in _CONTRACTED.split()}
 
 
 def _official_accuracy(examples: list[tuple[str, list[dict[str, Any]]]]) -> float:
     """The VQA v2 evaluation: answers cleaned one by one, a search for digit-comma-digit per punctuation mark."""
     accuracies = []
-    for prediction, annotations in examples:
-        people = [{**a, "answer": _one_line(a["answer"])} for a in annotations]
+    for prediction, given in examples:
+        people = [{**a, "answer": _one_line(a["answer"])} for a in given]
         answer = _one_line(prediction)
         if len({a["answer"] for a in people}) > 1:
             for a in people:

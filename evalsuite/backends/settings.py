@@ -58,7 +58,7 @@ class Settings:
     def finish(self) -> None:
         """Raises UnknownName for a setting that was given but never read."""
         for name in self._values:
-            raise UnknownName(f"option of backend {self._backend!r}", name, self._known)
+            raise UnknownName(f"option of backend {self._backend}:", name, self._known)
 
     def _take(self, name: str) -> str | None:
         self._known.append(name)

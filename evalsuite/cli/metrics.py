@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from evalsuite.metrics.verification import Verdict
 
 
 @click.group("metrics", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One array of objects.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int | None:
-    """List and show metrics."""
+    """List, show and verify metrics."""
     if context.invoked_subcommand is not None:
         return None
     from evalsuite.cli.show import print_columns
     from evalsuite.metrics import known_metrics
+    from evalsuite.metrics.documentation import describe
 
     found = [describe(name) for name in known_metrics()]
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps([dataclasses.asdict(metric) for metric in found], indent=1, default=str))
     else:
-        rows = [[m["name"], ", ".join(v["name"] for v in m["values"]), m["definition"].split("\n")[0]] for m in found]
+        rows = [[m.name, ", ".join(value.name for value in m.values), m.definition.split("\n")[0]] for m in found]
         print_columns(["metric", "values", "definition"], rows)
     return 0
 
@@ -33,36 +37,74 @@ def command(context: click.Context, as_json: bool) -> int | None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def show(name: str, as_json: bool) -> int:
-    """Print the definition, parameters, values and source of metric NAME."""
+    """Print the definition, variants, parameters, values and source of metric NAME."""
+    from evalsuite.metrics.documentation import describe, unit
+
     metric = describe(name)
     if as_json:
-        click.echo(json.dumps(metric, indent=1))
+        click.echo(json.dumps(dataclasses.asdict(metric), indent=1, default=str))
         return 0
-    click.echo(f"{metric['name']} (version {metric['version']})\n\n{metric['definition']}\n\nparameters:")
-    for parameter in metric["parameters"]:
-        click.echo(f"  {parameter['name']} = {parameter['default']!r}")
+    click.echo(f"{metric.name} (version {metric.version})\n\n{metric.definition}")
+    if metric.variants:
+        click.echo("\nvariants:")
+        for parameter in metric.variants:
+            click.echo(f"  {parameter.name}: {', '.join(parameter.choices)}")
+    click.echo("\nparameters:" if metric.parameters else "\nparameters: none")
+    for parameter in metric.parameters:
+        click.echo(f"  {parameter.name} = {parameter.default!r}")
     click.echo("values:")
-    for value in metric["values"]:
-        direction = "higher" if value["higher_is_better"] else "lower"
-        click.echo(f"  {value['name']} ({value['unit']}, {direction} is better)")
+    for value in metric.values:
+        direction = "" if not value.higher_is_better else ", higher is better"
+        click.echo(f"  {value.name} ({unit(value).replace(' (', ', ').rstrip(')')}{direction})")
+    golden = ", ".join(metric.golden) or "no official values were recorded"
+    click.echo(f"source: {metric.source}\ncompared with: {golden}\nsignature: {metric.signature}")
     return 0
 
 
-def describe(name: str) -> dict[str, Any]:
-    """Definition, parameters and values of a metric, from its class."""
-    from evalsuite.metrics import load_metric
+@command.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--golden",
+    type=click.Path(path_type=Path),
+    help="Folder of golden files (*.jsonl, *.jsonl.gz). Without it: those in the package.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One array with an object per file.")
+def verify(names: tuple[str, ...], golden: Path | None, as_json: bool) -> int:
+    """Compare our values with recorded values of the official programs.
 
-    metric = load_metric(name)
-    parameters = [
-        {"name": field.name, "default": field.default}
-        for field in dataclasses.fields(metric)
-        if field.init and not field.name.startswith("_")
-    ]
-    return {
-        "name": metric.name,
-        "version": metric.version,
-        "definition": inspect.getdoc(type(metric)) or "",
-        "parameters": parameters,
-        "values": [dataclasses.asdict(value) for value in metric.values],
-        "signature": metric.signature(),
-    }
+    NAME is a golden file's name without its ending; without NAMEs all files of the folder are compared. The exit status
+    is 1 when a file disagrees or cannot be read, or when nothing could be compared.
+    """
+    from evalsuite.metrics.verification import shipped_golden_files, verify_each
+
+    verdicts: list[Verdict] = []
+    if not as_json:
+        click.echo(_LINE.format("golden file", "lines", "compared", "left out", "largest diff.", "verdict"))
+    for verdict in verify_each(golden if golden is not None else shipped_golden_files(), names):
+        verdicts.append(verdict)
+        if not as_json:
+            _print_verdict(verdict)
+    if as_json:
+        found = [{"outcome": verdict.outcome, **dataclasses.asdict(verdict)} for verdict in verdicts]
+        click.echo(json.dumps(found, indent=1))
+    elif not verdicts:
+        click.echo("error: there are no golden files (*.jsonl, *.jsonl.gz) in the folder", err=True)
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return 0 if "agrees" in outcomes and outcomes <= {"agrees", "not checked"} else 1
+
+
+_LINE = "{:<22}{:>8}{:>10}{:>10}  {:<14} {}"
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    difference = f"{verdict.largest_difference:.1e}" if verdict.compared else "-"
+    counts = (verdict.lines, verdict.compared, verdict.not_compared)
+    said = verdict.outcome
+    if verdict.disagreements:
+        said += f": {verdict.disagreements} of {verdict.compared} values differ"
+        if verdict.required_share < 1:
+            said += f" (share that must agree: {verdict.required_share:g})"
+    click.echo(_LINE.format(verdict.name, *counts, difference, said))
+    for failure in [*verdict.failures, verdict.problem, verdict.missing]:
+        if failure:
+            click.echo(f"    {failure}")

@@ -21,6 +21,18 @@ def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:
     return parsed
 
 
+def parse_metric_options(pairs: Iterable[str]) -> dict[str, dict[str, str]]:
+    """``["mask_iou.weights=vae.npz"]`` -> ``{"mask_iou": {"weights": "vae.npz"}}``. Raises UsageError."""
+    parsed: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        metric, dot, parameter = name.partition(".")
+        if not (separator and dot and metric and parameter):
+            raise UsageError(f"--metric-option {pair}: must have the form METRIC.PARAMETER=VALUE")
+        parsed.setdefault(metric, {})[parameter] = value
+    return parsed
+
+
 def parse_value(text: str) -> int | float | str:
     """An attribute's value: a number where it reads as one, else text.
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalsuite.cli.parsing import parse_pairs, parse_value
+from evalsuite.cli.parsing import parse_metric_options, parse_pairs, parse_value
+from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
     from evalsuite.engine.config import RunConfig
@@ -41,6 +42,13 @@ INTERRUPTED = 130
 )
 @click.option(
     "--option", "options", multiple=True, metavar="KEY=VALUE", help="Setting of the backend, such as threads=2."
+)
+@click.option(
+    "--metric-option",
+    "metric_options",
+    multiple=True,
+    metavar="METRIC.PARAMETER=VALUE",
+    help="Parameter of a metric beside the spec, such as mask_iou.weights=vae-oid.npz.",
 )
 @click.option("--dtype", help="Shorthand for --option dtype=…: auto, float32, bfloat16, float16.")
 @click.option("--device", help="Shorthand for --option device=…: auto, cpu, cuda, mps.")
@@ -103,6 +111,9 @@ def command(**given: Any) -> int:
 def _config(given: dict[str, Any]) -> RunConfig:
     from evalsuite.engine.config import ErrorBudget, Limit, RunConfig
 
+    for name in ("predictions", "missing"):
+        if given[name] is not None and given["backend"] != "replay":
+            raise UsageError(f"--{name} is for --backend replay, not --backend {given['backend']}")
     options = parse_pairs(given["options"], "--option")
     shorthands = ("dtype", "device", "batch_size", "predictions", "missing")
     options.update({name: str(given[name]) for name in shorthands if given[name] is not None})
@@ -117,6 +128,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
         limit=Limit.parse(given["limit"]) if given["limit"] else None,
         attributes=attributes,
         options=options,
+        metric_options=parse_metric_options(given["metric_options"]),
         max_errors=ErrorBudget.parse(given["max_errors"]),
         out=given["out"],
         specs=tuple(given["specs"]),

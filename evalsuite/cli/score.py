@@ -17,17 +17,28 @@ import click
     show_default=True,
     help="Bootstrap resamples for the 95% intervals; 0 for none.",
 )
+@click.option(
+    "--metric-option",
+    "metric_options",
+    multiple=True,
+    metavar="METRIC.PARAMETER=VALUE",
+    help="Parameter of a metric beside the spec. [default: those of the run]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def command(runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, as_json: bool) -> int:
+def command(
+    runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, metric_options: tuple[str, ...], as_json: bool
+) -> int:
     """Score the stored predictions of RUNS again, without a model or data."""
     import dataclasses
 
     from evalsuite import api
+    from evalsuite.cli.parsing import parse_metric_options
     from evalsuite.cli.show import print_results
 
+    given = parse_metric_options(metric_options) or None
     results = []
     for folder in runs:
-        result = api.score(folder, specs=specs, resamples=resamples)
+        result = api.score(folder, specs=specs, resamples=resamples, metric_options=given)
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
         if result.rows:

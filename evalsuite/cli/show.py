@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,6 +79,14 @@ def print_rows(rows: Sequence[ResultRow]) -> None:
     console.print(to_terminal(run_table(rows)))
 
 
+def _by_message(failures: Mapping[str, str]) -> dict[str, list[str]]:
+    """Tasks that failed for one reason, such as a model that cannot be loaded, are named together."""
+    tasks: dict[str, list[str]] = {}
+    for task, message in failures.items():
+        tasks.setdefault(message, []).append(task)
+    return tasks
+
+
 def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
     """The table of each run, its report's path, and why tasks failed; as JSON, one array with the rows of all."""
     if as_json:
@@ -87,7 +95,7 @@ def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
     for result in results:
         if result.rows and not as_json:
             print_rows(result.rows)
-        for task, message in result.failures.items():
-            click.echo(f"failed: {task}: {message}", err=True)
+        for message, tasks in _by_message(result.failures).items():
+            click.echo(f"failed: {', '.join(tasks)}: {message}", err=True)
         if result.report is not None:
             click.echo(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

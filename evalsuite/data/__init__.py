@@ -8,6 +8,6 @@ for example in data.examples("val"): ...
 from __future__ import annotations
 
 from evalsuite.data.mapping import BadExample
-from evalsuite.data.task_data import KINDS, TaskData, open_task_data
+from evalsuite.data.task_data import KINDS, TaskData, has_kind, open_task_data
 
-__all__ = ["KINDS", "BadExample", "TaskData", "open_task_data"]
+__all__ = ["KINDS", "BadExample", "TaskData", "has_kind", "open_task_data"]

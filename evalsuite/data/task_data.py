@@ -90,6 +90,11 @@ class TaskData:
         return known if splits is None else list(splits)
 
 
+def has_kind(spec: TaskSpec, kind: str) -> bool:
+    """Whether the task has data of this kind; any task can be read from files."""
+    return kind == "files" or getattr(spec.data, kind, None) is not None
+
+
 def open_task_data(spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0) -> TaskData:
     """The data of a task.
 
@@ -103,8 +108,8 @@ def open_task_data(spec: TaskSpec, kind: str, *, data_dir: Path | None = None, s
     openers = {"synthetic": _synthetic, "hub": _hub, "files": _files}
     if kind not in openers:
         raise UnknownName("kind of data", kind, KINDS)
-    if kind != "files" and getattr(spec.data, kind) is None:
-        there = [name for name in KINDS if name == "files" or getattr(spec.data, name) is not None]
+    if not has_kind(spec, kind):
+        there = [name for name in KINDS if has_kind(spec, name)]
         raise DataError(f"{spec.id}: there is no {kind} source for this task. Use --data {' or --data '.join(there)}")
     return openers[kind](spec, data_dir, seed)
 

@@ -13,6 +13,8 @@ from evalsuite.errors import UnknownName, UsageError
 from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
+NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
+"""Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class ErrorBudget:
 class RunConfig:
     """One run: one model (or template) under one set of attributes on some tasks.
 
-    options: the backend's own settings. out: run folder; None for ./runs/<name made from what the run is>.
+    options: the backend's own settings. metric_options: metric -> parameter -> value, beside what the specs say.
+    out: run folder; None for ./runs/<name made from what the run is>.
     """
 
     backend: str
@@ -91,6 +94,7 @@ class RunConfig:
     limit: Limit | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    metric_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     max_errors: ErrorBudget = ErrorBudget()
     out: Path | None = None
     specs: tuple[Path, ...] = ()
@@ -114,7 +118,7 @@ class RunConfig:
         return self.out if self.out is not None else Path("runs") / run_name(self.identity())
 
     def identity(self) -> dict[str, Any]:
-        """What names the run: options that change no answer (workers, error budget) are not part of it."""
+        """What names the run: what changes no answer (workers, error budget, batching, metrics) is not part of it."""
         return {
             "backend": self.backend,
             "model": self.model,
@@ -124,5 +128,5 @@ class RunConfig:
             "data_seed": self.data_seed,
             "limit": str(self.limit) if self.limit else None,
             "attributes": dict(self.attributes),
-            "options": dict(self.options),
+            "options": {name: value for name, value in self.options.items() if name not in NEUTRAL_OPTIONS},
         }

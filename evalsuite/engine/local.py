@@ -108,12 +108,11 @@ class _SplitRun:
         if first is not None:
             self._answer(itertools.chain([first], requests), self.backend.get())
         self._store([])
+        self._report_replay()
         if self._too_many_failed():
             self.outcome.over_budget = self._budget_message()
         elif self.broken_off is not None:
             raise self.broken_off
-        else:
-            self._report_replay()
 
     def _answer(self, requests: Iterable[Request], backend: Backend) -> None:
         workers = self.config.workers or os.cpu_count() or 1

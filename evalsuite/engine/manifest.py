@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, now, read_manifest, write_json
+from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, STORE, now, read_manifest, write_json
 from evalsuite.specs.digest import inference_digest, spec_digest
+from evalsuite.store import PredictionStore
 
 if TYPE_CHECKING:
     from evalsuite.engine.config import RunConfig
@@ -49,6 +50,7 @@ def check_resumable(plan: Plan) -> None:
     Raises StoreError that says what differs.
     """
     if not (plan.folder / MANIFEST).exists():
+        _refuse_answers_of_unknown_origin(plan.folder)
         return
     manifest = read_manifest(plan.folder)
     config = plan.config
@@ -62,6 +64,18 @@ def check_resumable(plan: Plan) -> None:
         if task.spec.id in manifest["tasks"]:
             differences += _differences(manifest["tasks"][task.spec.id], task)
     _refuse(plan.folder, differences)
+
+
+def _refuse_answers_of_unknown_origin(folder: Path) -> None:
+    """A store that holds answers while no manifest says whose they are."""
+    if not (folder / STORE).exists():
+        return
+    with PredictionStore(folder / STORE, read_only=True) as store:
+        if store.counts():
+            raise StoreError(
+                f"{folder}: holds answers but no {MANIFEST}, which says whose they are. Restore it from a copy, or "
+                "move the whole folder away to begin anew."
+            )
 
 
 def _differences(before: Mapping[str, Any], task: TaskPlan) -> list[str]:
@@ -103,6 +117,7 @@ class Session:
             **plan.config.identity(),
             "limit": ", ".join(limits) or None,  # of any task that the folder holds
             "max_errors": str(plan.config.max_errors),
+            "metric_options": {name: dict(values) for name, values in plan.config.metric_options.items()},
         }
         self._manifest["environment"] = environment()
         self._manifest["sessions"].append(

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
-from evalsuite.data import TaskData, open_task_data
+from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.errors import EvalsuiteError, StoreError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.runfolder import STORE
+from evalsuite.specs.overrides import check_metric_options, with_metric_options
 from evalsuite.specs.schema import TaskSpec, fill, placeholders
 from evalsuite.store import Count, PredictionStore
 
@@ -82,7 +83,9 @@ class Plan:
 
 def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     """Check a run completely. Raises one error that names everything that is wrong with models, metrics and data."""
-    specs = registry.select(config.tasks)
+    specs, skipped = _with_data(registry.select(config.tasks), config)
+    check_metric_options(specs, config.metric_options)
+    specs = [with_metric_options(spec, config.metric_options) for spec in specs]
     models = {spec.id: model_for(spec, config) for spec in specs}
     problems = _Problems()
     for model in dict.fromkeys(models.values()):
@@ -106,10 +109,20 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
         )
         for spec in specs
     )
-    plan = Plan(config, folder, tasks, tuple(_warnings(specs, config)))
+    plan = Plan(config, folder, tasks, (*skipped, *_warnings(specs, config)))
     check_resumable(plan)
     _check_disk(plan)
     return plan
+
+
+def _with_data(specs: Sequence[TaskSpec], config: RunConfig) -> tuple[list[TaskSpec], list[str]]:
+    """Tasks that have this kind of data, and a note for each other one; one that was asked for by its id stays."""
+    named = {word.strip() for word in config.tasks.split(",")}
+    kept = [spec for spec in specs if spec.id in named or has_kind(spec, config.data)]
+    if not kept:
+        kept = list(specs)
+    notes = [f"{spec.id}: left out, it has no {config.data} data" for spec in specs if spec not in kept]
+    return kept, notes
 
 
 class _Problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,15 +57,15 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
 @contextmanager
 def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
     """Write down how the session ends, however it ends."""
-    status = "interrupted"
     try:
         yield session
         status = "done" if outcome.ok else "failed"
-    except Exception:
-        status = "failed"
+    except BaseException as error:
+        status = "failed" if isinstance(error, Exception) else "interrupted"
+        with suppress(StoreError):  # on a full disk this fails as well, and says less
+            session.ended(status, outcome.answered, outcome.errors)
         raise
-    finally:
-        session.ended(status, outcome.answered, outcome.errors)
+    session.ended(status, outcome.answered, outcome.errors)
 
 
 @contextmanager

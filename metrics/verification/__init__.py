@@ -119,7 +119,7 @@ class Verdict:
 
     @property
     def outcome(self) -> Literal["agrees", "differs", "nothing compared", "not checked", "broken file"]:
-        """In words. ``not checked``: a program or package is missing here; everything else but ``agrees`` is a failure."""
+        """In words. ``not checked``: something is missing on this machine. All others but ``agrees`` are failures."""
         if self.problem:
             return "broken file"
         if self.missing:
@@ -165,8 +165,9 @@ def verify_each(folder: Path, names: Sequence[str] = ()) -> Iterator[Verdict]:
 def _golden_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    found = sorted([*folder.glob("*.jsonl.gz"), *folder.glob("*.jsonl")])  # an unpacked file hides a packed one
-    return dict(sorted((golden_name(path), path) for path in found))
+    found = [*folder.glob("*.jsonl.gz"), *folder.glob("*.jsonl")]  # an unpacked file hides a packed one
+    files = {golden_name(path): path for path in found}
+    return {name: files[name] for name in sorted(files)}
 
 
 def golden_name(path: Path) -> str:
@@ -175,7 +176,10 @@ def golden_name(path: Path) -> str:
 
 
 def verify_file(path: Path) -> Verdict:
-    """Run one golden file through our metrics. Raises UnknownName for a file no checker knows, DataError for a bad one."""
+    """Run one golden file through our metrics.
+
+    Raises UnknownName for a file that no checker knows, DataError for one that cannot be read.
+    """
     name = golden_name(path)
     if name not in CHECKS:
         raise UnknownName("golden file", name, CHECKS, str(path))
@@ -202,11 +206,10 @@ def _verdict(name: str, lines: list[Line], path: Path) -> Verdict:
             disagreements += 1
             required += comparison.required
             if len(failures) < FAILURES_SHOWN:
-                failures.append(f"{line['id']} {comparison.what}: {comparison.ours!r}, official {comparison.official!r}")
+                ours, official = repr(comparison.ours), repr(comparison.official)
+                failures.append(f"{line['id']} {comparison.what}: {ours}, official {official}")
     share = REQUIRED_SHARE.get(name, 1.0)
-    return Verdict(
-        name, len(lines), compared, empty, largest, disagreements, tuple(failures), share, required_disagreements=required
-    )
+    return Verdict(name, len(lines), compared, empty, largest, disagreements, tuple(failures), share, required)
 
 
 def _checked(checker: Checker, lines: list[Line], path: Path) -> Iterator[tuple[Line, list[Comparison]]]:
@@ -231,7 +234,7 @@ def read_golden(path: Path) -> list[Line]:
 
 def _line(text: bytes, place: str) -> Line:
     try:
-        line = json.loads(text, object_hook=_decode)
+        line: Line = json.loads(text, object_hook=_decode)
     except ValueError as error:
         raise DataError(f"{place}: not JSON ({error})") from error
     for field in ("id", "inputs", "expected"):

@@ -24,11 +24,9 @@ from evalsuite.metrics.verification import Comparison, Line, is_error
 Found = Iterator[tuple[Line, list[Comparison]]]
 
 # Categories of tokenizer lines that were written to find rules; the rest are captions that people wrote.
-PROBES = frozenset(
-    "abbrev ascii_punct brackets contractions control currency dashes ellipsis emoji_symbols fuzz linebreak numbers "
-    "quotes unicode_chars urls whitespace".split()
-)
-LINE_ENDS = frozenset("\r\x0b\x0c\u2028\u2029")
+PROBES = {"abbrev", "ascii_punct", "brackets", "contractions", "control", "currency", "dashes", "ellipsis"}
+PROBES |= {"emoji_symbols", "fuzz", "linebreak", "numbers", "quotes", "unicode_chars", "urls", "whitespace"}
+LINE_ENDS = set("\r\x0b\x0c\u2028\u2029")
 
 
 class Captions(NamedTuple):

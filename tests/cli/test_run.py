@@ -145,7 +145,7 @@ def test_bad_examples_count_against_the_budget(
     done = evalsuite(*arguments, "--max-errors", budget, path=(plug_in,))
     assert done.returncode == status, done.stderr
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert row["errors"] == 1 and row["complete"] is (status == 0)
+    assert row["errors"] == 1 and (row["partial"] == "") is (status == 0)
     if status == 0:
         assert (row["n"], row["value"]) == (10, 90.0)
     else:
@@ -187,7 +187,7 @@ def test_json_is_all_that_is_printed_on_standard_output(
     arguments: list[str | Path], evalsuite: Call, plug_in: Path, tmp_path: Path
 ) -> None:
     (row,) = json.loads(evalsuite(*arguments, "--json", path=(plug_in,)).stdout)
-    assert row["task"] == "own" and row["complete"]
+    assert row["task"] == "own" and row["partial"] == ""
     both = json.loads(evalsuite("score", tmp_path / "out", tmp_path / "out", "--json", "--resamples", "0").stdout)
     assert [row["task"] for row in both] == ["own", "own"] and both[0]["ci_low"] is None
 

@@ -51,7 +51,7 @@ def outlive(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], 
 
 def content(out: Path, rows: list[ResultRow]) -> tuple[Any, ...]:
     with PredictionStore(out / "predictions.sqlite", read_only=True) as store:
-        return list(store.read("own", "test")), [(row.value, row.ci_low, row.n, row.complete) for row in rows]
+        return list(store.read("own", "test")), [(row.value, row.ci_low, row.n, row.partial) for row in rows]
 
 
 def test_the_same_command_finishes_what_died_at_any_write(

@@ -205,9 +205,12 @@ class TestOneFolderOneRun:
         own_task(rows(3))
         run()
         (tmp_path / "out" / "manifest.json").write_text(content)
-        with pytest.raises(StoreError, match="move it away"):
+        with pytest.raises(StoreError, match="move the whole folder away"):
             run()
         (tmp_path / "out" / "manifest.json").unlink()
+        with pytest.raises(StoreError, match="holds answers but no manifest.json"):
+            run()
+        (tmp_path / "out").rename(tmp_path / "away")
         assert run().ok
 
     @pytest.mark.parametrize("value", [float("nan"), None, [1], Path("x")])
@@ -218,14 +221,16 @@ class TestOneFolderOneRun:
 
 
 class TestWhatIsLeftBehind:
-    def test_results_of_a_task_that_stopped_are_not_complete(self, own_task: Write, run: Run, probe: Any) -> None:
+    def test_results_of_a_task_that_stopped_say_that_they_are_partial(
+        self, own_task: Write, run: Run, probe: Any
+    ) -> None:
         own_task(rows(50))
         probe.fail = {"9": "no answer"}.get
         stopped = run(max_errors=0).rows[0]
-        assert stopped.n == 12 and not stopped.complete
+        assert stopped.n == 12 and "--max-errors" in stopped.partial
         probe.fail = lambda id_: None
         done = run(max_errors=0).rows[0]
-        assert done.n == 50 and done.complete
+        assert done.n == 50 and done.partial == ""
 
     def test_an_interrupted_run_is_on_record_as_such_and_its_threads_have_ended(
         self, own_task: Write, run: Run, probe: Any, tmp_path: Path
@@ -244,7 +249,8 @@ class TestWhatIsLeftBehind:
         after = manifest(tmp_path / "out")
         assert after["sessions"][-1]["status"] == "interrupted" and after["tasks"]["own"]["state"] == "begun"
         scored = evalsuite.score(tmp_path / "out", specs=[tmp_path / "specs"])
-        assert not scored.rows[0].complete and scored.notes == ["own is not complete: the run was interrupted"]
+        assert scored.rows[0].partial == "the run was interrupted"
+        assert scored.notes == ["own is not complete: the run was interrupted"]
 
     def test_a_failure_stays_on_record_when_the_next_command_runs_another_task(
         self, own_task: Write, run: Run, probe: Any, tmp_path: Path
@@ -255,7 +261,7 @@ class TestWhatIsLeftBehind:
         assert not run(max_errors=0).ok
         probe.fail = lambda id_: None
         other = run(tasks="also", max_errors=0)
-        assert other.ok and {row.task: row.complete for row in other.rows} == {"own": False, "also": True}
+        assert other.ok and {row.task: not row.partial for row in other.rows} == {"own": False, "also": True}
         assert "test/2: no answer" in manifest(tmp_path / "out")["sessions"][-1]["failures"]["own"]
 
     def test_a_model_that_cannot_be_loaded_fails_its_tasks_and_is_tried_once(

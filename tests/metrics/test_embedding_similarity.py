@@ -141,13 +141,14 @@ def test_a_model_averages_its_token_vectors_without_the_padding(tmp_path: Path) 
         intermediate_size=8,
         max_position_embeddings=16,
     )
-    model = BertModel(config).eval()
+    model = BertModel(config).train(mode=False)
     tokenizer.save_pretrained(tmp_path)
     model.save_pretrained(tmp_path)
 
     def vector(text: str) -> np.ndarray:
         with torch.inference_mode():
-            return model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].double().mean(dim=0).numpy()
+            hidden = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        return np.asarray(hidden.double().mean(dim=0))
 
     one, other = vector("red chair"), vector("mug")
     cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)

@@ -12,7 +12,7 @@ from evalsuite.metrics import load_metric
 from evalsuite.metrics.paired_accuracy import PairedAccuracy, choice_letter
 
 
-def rows(*answers: tuple[str, Any]) -> list[list[dict[str, Any]]]:
+def rows(*answers: tuple[Any, Any]) -> list[list[dict[str, Any]]]:
     return [[{"answer": answer, "pair": pair}] for answer, pair in answers]
 
 
@@ -45,7 +45,7 @@ def test_groups_of_any_size_are_the_consistency_of_nlvr2() -> None:
 
 @pytest.mark.parametrize(("prediction", "right"), [(" Front\n", True), ("front", True), ("Front.", False), ("", False)])
 def test_texts_match_but_for_case_and_white_space(prediction: str, right: bool) -> None:
-    assert PairedAccuracy().score([prediction], rows((["Front", "from the front"], 1)))["accuracy"] == right  # type: ignore[arg-type]
+    assert PairedAccuracy().score([prediction], rows((["Front", "from the front"], 1)))["accuracy"] == right
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,9 @@ def test_right_letters_may_stand_in_parentheses(answer: str) -> None:
     assert PairedAccuracy(match="letter").score(["option B"], rows((answer, 1)))["accuracy"] == 1
 
 
-@pytest.mark.parametrize(("reply", "right"), [("Yes", 1), ("yes", 1), ("yes.", 0), ("yes\n", 0), (" yes", 0), ("no", 0)])
+@pytest.mark.parametrize(
+    ("reply", "right"), [("Yes", 1), ("yes", 1), ("yes.", 0), ("yes\n", 0), (" yes", 0), ("no", 0)]
+)
 def test_a_judge_says_yes_and_nothing_else(reply: str, right: int) -> None:
     assert PairedAccuracy(match="judged").score([reply], rows(("", 1)))["accuracy"] == right
 

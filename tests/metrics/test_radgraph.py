@@ -178,6 +178,13 @@ def test_reports_are_annotated_once_and_kept_in_the_cache(
     assert StandIn.calls == []
 
 
+def test_only_the_first_thousand_words_of_a_report_are_annotated(weights: str, package: Callable[[Any], None]) -> None:
+    package(StandIn)
+    score = RadGraphF1(weights=weights).score(["word " * 20_000, "edema"], [["edema"], ["edema"]])
+    assert score["oversized"] == 0.5
+    assert max(len(report.split()) for report in StandIn.calls[0]) == 1000
+
+
 def test_a_report_the_package_fails_on_is_named(weights: str, package: Callable[[Any], None]) -> None:
     package(StandIn)
     with pytest.raises(ScoringError, match="failed on the report 'unreadable'"):

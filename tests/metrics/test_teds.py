@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import ScoringError, UsageError
 from evalsuite.metrics import load_metric
+from evalsuite.metrics.compiled import compiled
 from evalsuite.metrics.html_tables import TagCodes, parse_table, wrap_table
-from evalsuite.metrics.teds import Teds
-from evalsuite.metrics.tree_distance import TreesTooLarge, _compiled, tree_distance
+from evalsuite.metrics.teds import Teds, TedsStructure
+from evalsuite.metrics.tree_distance import TreesTooLarge, tree_distance
 
 
 def document(table: str) -> str:
@@ -34,9 +35,8 @@ def table(*cells: str) -> str:
 
 
 def metric_of(line, wrap):
-    inputs = line["inputs"]
-    ignored = tuple(inputs["ignore_nodes"] or ())
-    return Teds(structure_only=inputs["structure_only"], wrap=wrap, ignore_nodes=ignored)
+    metric = TedsStructure if line["inputs"]["structure_only"] else Teds
+    return metric(wrap=wrap, ignore_nodes=tuple(line["inputs"]["ignore_nodes"] or ()))
 
 
 @pytest.mark.parametrize("name", ["teds", "teds_struct"])
@@ -109,6 +109,31 @@ def test_two_tables_without_elements_score_zero():
     assert Teds().example("<table></table>", ["<table></table>"]) == 0.0
 
 
+@pytest.mark.parametrize(
+    "prediction",
+    ["", "no table", "\ud800", '<table><tr><td colspan="two">a</td></tr></table>', "<div><table></table></div>"],
+)
+def test_predictions_without_a_score_are_counted(prediction):
+    """One of two predictions cannot be read as a table: half are unparseable, and it weighs as 0."""
+    score = Teds().score([prediction, BARE], [[BARE], [BARE]])
+    assert score == {"teds": 0.5, "teds_unparseable": 0.5, "teds_too_large": 0.0}
+
+
+def test_two_tables_without_elements_are_counted():
+    """The official program divides by zero."""
+    assert Teds().score(["<table></table>"], [["<table></table>"]])["teds_unparseable"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("module", "bound"),
+    [("tree_distance", "MAX_NODE_PAIRS"), ("tree_distance", "MAX_WORK"), ("teds", "MAX_TEXT_PAIRS")],
+)
+def test_tables_beyond_a_bound_score_zero_and_are_counted(monkeypatch, module, bound):
+    monkeypatch.setattr(f"evalsuite.metrics.{module}.{bound}", 3)
+    score = Teds().score([table("a", "b")], [[table("cd", "b")]])
+    assert score == {"teds": 0.0, "teds_unparseable": 0.0, "teds_too_large": 1.0}
+
+
 # --- what is compared -------------------------------------------------------------------------------------------
 
 
@@ -117,10 +142,9 @@ def test_the_best_of_several_references_counts():
 
 
 def test_structure_ignores_cell_text_and_names_its_value_s_teds():
-    metric = Teds(structure_only=True)
-    assert metric.score([table("a", "b")], [[table("x", "y")]]) == {"s_teds": 1.0}
-    assert [value.name for value in metric.values] == ["s_teds"]
-    assert [value.name for value in Teds.values] == ["teds"]
+    score = TedsStructure().score([table("a", "b")], [[table("x", "y")]])
+    assert score == {"s_teds": 1.0, "s_teds_unparseable": 0.0, "s_teds_too_large": 0.0}
+    assert Teds().example(table("a", "b"), [table("x", "y")]) == pytest.approx(1 - 2 / 3)  # tr and two cells
 
 
 def test_an_inline_tag_is_two_tokens():
@@ -160,7 +184,8 @@ def test_ignore_nodes_may_be_a_list_but_not_one_word():
 
 
 def test_the_signature_tells_the_variants_apart():
-    assert Teds().signature() == "teds|v1|ignore_nodes:|structure_only:False|wrap:True"
+    assert Teds().signature() == "teds|v1|ignore_nodes:|wrap:True"
+    assert TedsStructure(wrap=False).signature() == "teds_structure|v1|ignore_nodes:|wrap:False"
 
 
 # --- the distance -----------------------------------------------------------------------------------------------
@@ -252,12 +277,23 @@ HOSTILE = {
     "nested tables": "<table><tr><td>" * (SIZE // 15),
     "distinct tags": "<table><tr><td>" + "".join(f"<x{i}>" for i in range(SIZE // 7)),
     "long cell": "<table><tr><td>" + "xy" * (SIZE // 2),
+    "huge span": '<table><tr><td colspan="1000000000" rowspan="1000000000">x',
+    "numbers": "<table>" + ("<tr>" + "<td>1.5<td>20<td>0.033" * 20) * 85,
     "long span": '<table><tr><td colspan="' + "9" * SIZE + '">x',
     "unclosed tags": "<table" * (SIZE // 6),
     "angle brackets": "<" * SIZE,
     "NUL": "<table><tr><td>" + "\0" * SIZE,
     "lone surrogates": "<table><tr><td>" + "\ud800" * SIZE,
 }
+
+
+def test_a_table_may_be_cut_at_any_byte():
+    """The score of the whole table is 1; of what came before a cut, never more than that, and never an error."""
+    whole = '<table><tr><td colspan="2">é <b>b</b></td></tr><tr><td>&lt;1</td><td>漢<br>z</td></tr></table>'
+    data = whole.encode()
+    scores = [Teds().example(data[:end].decode("utf-8", "surrogateescape"), [whole]) for end in range(len(data) + 1)]
+    assert scores[0] == 0.0 and scores[-1] == 1.0
+    assert max(scores) == 1.0 and min(scores) == 0.0
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -315,4 +351,4 @@ def test_works_where_no_compiled_code_can_be_kept():
     exec("def double(x):\n    return 2 * x", scope)
     with pytest.raises(RuntimeError, match="cannot cache"):
         numba.njit(cache=True)(scope["double"])
-    assert _compiled(scope["double"])(21) == 42
+    assert compiled(scope["double"])(21) == 42

@@ -35,7 +35,9 @@ def test_contractions_are_those_of_the_api(text: str, normal: str) -> None:
     assert normalize_vizwiz(text) == normal
 
 
-@pytest.mark.parametrize(("people", "official", "big_vision"), [(1, 0.3, 1 / 3), (2, 0.6, 2 / 3), (3, 0.9, 1), (4, 1, 1)])
+@pytest.mark.parametrize(
+    ("people", "official", "big_vision"), [(1, 0.3, 1 / 3), (2, 0.6, 2 / 3), (3, 0.9, 1), (4, 1, 1)]
+)
 def test_score_by_number_of_people(people: int, official: float, big_vision: float) -> None:
     references = ["dog"] * people + ["cat"] * (10 - people)
     assert OFFICIAL.example("dog", references) == pytest.approx(official)

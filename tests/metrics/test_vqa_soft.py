@@ -30,7 +30,7 @@ def test_ignore_case_is_big_visions_to_lower() -> None:
 
 
 def test_okvqa_officially_leaves_one_person_out_and_normalises() -> None:
-    """Each of five people stands for two answers; one who agrees is worth 2/3 in the paper's rule and 0.6 officially."""
+    """Each of five people stands for two answers; one who agrees is worth 2/3 to big_vision and 0.6 officially."""
     answers = ["dogs"] * 2 + ["cat"] * 4 + ["cow"] * 4
     assert score(VqaSoft(), "dogs", answers) == pytest.approx(2 / 3)
     assert score(VqaSoft(variant="okvqa"), "The dogs.", answers) == pytest.approx(0.6)

@@ -16,7 +16,7 @@ from evalsuite.specs.yaml_reader import read_yaml
 Write = Callable[..., Path]
 
 SCHEMA = json_schema()
-NOTES = {"title", "description", "default", "$schema", "$defs"}
+NOTES = {"examples", "title", "description", "default", "$schema", "$defs"}
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "integer": (int,), "number": (int, float),
     "boolean": (bool,), "null": (type(None),),

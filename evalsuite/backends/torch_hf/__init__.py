@@ -26,10 +26,18 @@ OLDEST_TRANSFORMERS = (5, 20)  # tested from here on; before 5.4 embeddings are 
 
 
 def check(options: BackendOptions) -> None:
-    """Raise MissingDependency, UsageError or BackendError now, without loading torch or any weights."""
+    """Raise MissingDependency, UsageError or BackendError now, without loading any weights.
+
+    torch itself is loaded only to see whether a device that was asked for is there.
+    """
     require_packages()
-    TorchOptions.read(options.options)
+    device = TorchOptions.read(options.options).device
     check_model(options)
+    if device not in ("auto", "cpu"):
+        use_passive_waiting()
+        from evalsuite.backends.torch_hf.loading import device_called
+
+        device_called(device)
 
 
 def create(options: BackendOptions) -> TorchBackend:

@@ -32,13 +32,14 @@ class Placement:
 
 def placement(options: TorchOptions) -> Placement:
     """Raises UsageError when the device is not there."""
-    device = _device(options.device)
+    device = device_called(options.device)
     if options.dtype != "auto":
         return Placement(device, getattr(torch, options.dtype))
     return Placement(device, torch.bfloat16 if device.type == "cuda" else torch.float32)
 
 
-def _device(name: str) -> torch.device:
+def device_called(name: str) -> torch.device:
+    """Raises UsageError when it is not there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     device = torch.device(name)

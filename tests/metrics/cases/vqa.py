@@ -12,9 +12,11 @@ from evalsuite.metrics import Answer
 
 def soft() -> dict[str, Any]:
     references = [["dog"] * 4, ["red", "red", "blue"], [{"answers": ["two"] * 10}], ["a", "b", "c", "c", "c"]]
-    return {"predictions": ["cat", "blue", "two", "b"], "references": references, "perfect": ["dog", "red", "two", "c"]} | {
-        "best": (1 + 2 / 3 + 1 + 1) / 4
-    }
+    return {
+        "predictions": ["cat", "blue", "two", "b"],
+        "references": references,
+        "perfect": ["dog", "red", "two", "c"],
+    } | {"best": (1 + 2 / 3 + 1 + 1) / 4}
 
 
 def vizwiz() -> dict[str, Any]:
@@ -128,7 +130,7 @@ VERBS: dict[str, list[str]] = {"move": [], "run": ["move"], "walk": ["move"], "s
 
 
 def tiny_wordnet(folder: Path, nouns: Mapping[str, Sequence[str]] = NOUNS) -> Path:
-    """A folder in WordNet's format. ``men``, ``ran`` and ``running`` are exceptions; adjectives and adverbs have one word each."""
+    """A folder in WordNet's format, with three exceptions and one word each for adjectives and adverbs."""
     parts = {"noun": ("n", nouns), "verb": ("v", VERBS), "adj": ("a", {"quick": []}), "adv": ("r", {"quickly": []})}
     for name, (pos, synsets) in parts.items():
         _write_part(folder, name, pos, synsets)
@@ -146,7 +148,9 @@ def _write_part(folder: Path, name: str, pos: str, synsets: Mapping[str, Sequenc
         for first, (words, above) in entries.items():
             lemmas = " ".join(f"{word} 0" for word in words)
             pointers = "".join(f" @ {offsets[other]:08d} {pos} 0000" for other in above)
-            made[first] = f"{offsets[first]:08d} 03 {pos} {len(words):02x} {lemmas} {len(above):03d}{pointers} | gloss\n"
+            made[first] = (
+                f"{offsets[first]:08d} 03 {pos} {len(words):02x} {lemmas} {len(above):03d}{pointers} | gloss\n"
+            )
         return made
 
     sizes = {first: len(line) for first, line in lines(dict.fromkeys(entries, 0)).items()}
