@@ -4,8 +4,9 @@
 
 Prints a Markdown table. Each side runs in a forked process of its own, so that neither finds the other's caches; time
 is wall time of the call without making the inputs, and the fastest of ``--repeat`` runs; memory is the peak above what
-the process held before the call, with the processes it starts (ours / official). Where the official side is extrapolated
-from a part of the workload its time is marked with ~. The first run on a machine compiles kernels: use ``--repeat 2``.
+the process held before the call, with the processes it starts (ours / official). Where the official side covers
+a part of the workload its time is extrapolated and marked with ~. The first run on a machine compiles kernels:
+use ``--repeat 2`` there.
 
 Workloads are the files of ``benchmarks/metric_workloads``; each has a function ``workloads(scale)`` that yields
 (label, ours, official, fraction): two callables, and the share of the workload that the official one covers.

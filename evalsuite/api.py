@@ -66,6 +66,7 @@ def run(
     out: Path | str | None = None,
     specs: Sequence[Path | str] = (),
     workers: int | None = None,
+    jobs: int = 1,
     observer: Observer | None = None,
 ) -> RunResult:
     """Run tasks on a model, score them, write the report: ``evalsuite run``.
@@ -89,12 +90,14 @@ def run(
         specs=tuple(Path(folder) for folder in specs),
         workers=workers,
     )
-    return run_config(config, observer)
+    return run_config(config, observer, jobs=jobs)
 
 
-def run_config(config: RunConfig, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
+def run_config(
+    config: RunConfig, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1
+) -> RunResult:
     """:func:`run` for a config that is already parsed."""
-    return run_plan(plan(config), observer, command)
+    return run_plan(plan(config), observer, command, jobs=jobs)
 
 
 def plan(config: RunConfig) -> Plan:
@@ -104,12 +107,12 @@ def plan(config: RunConfig) -> Plan:
     return make_plan(config, TaskRegistry(config.specs))
 
 
-def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
+def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
     """Execute a checked plan, score it and write the report."""
     from evalsuite.engine.run import execute
 
     outcome = execute(plan, observer, command)
-    scored = score(outcome.folder, specs=plan.config.specs)
+    scored = score(outcome.folder, specs=plan.config.specs, jobs=jobs)
     asked = {task.spec.id for task in plan.tasks}  # the folder may hold tasks of earlier commands
     unscored = {task: message for task, message in scored.failures.items() if task in asked}
     return RunResult(
@@ -127,16 +130,18 @@ def score(
     specs: Sequence[Path | str] = (),
     resamples: int = 1000,
     metric_options: Mapping[str, Mapping[str, str]] | None = None,
+    jobs: int = 1,
 ) -> RunResult:
     """Score the stored predictions of a run again, without model or data: ``evalsuite score``.
 
     What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are marked ``partial``.
-    metric_options: metric -> parameter -> value beside the specs; None for those of the run.
+    metric_options: metric -> parameter -> value beside the specs; None for those of the run. jobs: processes for heavy
+    metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script.
     """
     from evalsuite.scoring import score_run
 
     registry = TaskRegistry(tuple(Path(extra) for extra in specs))
-    scored = score_run(Path(folder), registry, resamples=resamples, metric_options=metric_options)
+    scored = score_run(Path(folder), registry, resamples=resamples, metric_options=metric_options, jobs=jobs)
     notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
     return RunResult(scored.folder, scored.rows, scored.failures, notes)
 

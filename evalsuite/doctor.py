@@ -99,6 +99,9 @@ def _blocked_tasks(versions: dict[str, str | None]) -> list[str]:
                 load_metric(use.name, **use.parameters).check()
             except EvalsuiteError as error:
                 lines.append(f"task {spec.id}: {error}")
+                continue
+            if caution := load_metric(use.name, **use.parameters).caution():
+                lines.append(f"published values of task {spec.id}: {caution}")
         if spec.fields.video and versions["av"] is None:
             lines.append(f"task {spec.id} with --data hub or files: av is missing (pip install 'evalsuite[torch]')")
     return lines

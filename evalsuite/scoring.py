@@ -22,6 +22,7 @@ from evalsuite.specs.schema import TaskSpec
 from evalsuite.statistics import bootstrap, bootstrap_weights
 from evalsuite.store import PredictionStore
 from evalsuite.types import JsonValue, Prediction
+from evalsuite.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,24 +56,27 @@ def score_run(
     *,
     resamples: int = 1000,
     metric_options: MetricOptions | None = None,
+    jobs: int = 1,
 ) -> ScoredRun:
     """Score everything that a run folder holds and write ``results.json`` and ``results.parquet``.
 
     A task is scored by its spec in ``registry`` where that still asks the model the same, else by the spec that the
-    manifest kept. metric_options: parameters beside the specs; None for those of the run. Raises StoreError for a
-    folder that cannot be read; a task that cannot be scored is a failure of its own.
+    manifest kept. metric_options: parameters beside the specs; None for those of the run. jobs: processes for
+    heavy metrics. Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its
+    own.
     """
     manifest = read_manifest(folder)
     if metric_options is None:
         metric_options = manifest["run"].get("metric_options", {})
     scored = ScoredRun(folder)
-    with PredictionStore(folder / STORE, read_only=True) as store:
+    with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs) as workers:
+        context = _Context(manifest, resamples, workers)
         for task_id, entry in manifest["tasks"].items():
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
             try:
                 spec = with_metric_options(_spec(task_id, entry, registry), metric_options)
-                scored.rows += _score_task(store, spec, manifest, resamples)
+                scored.rows += _score_task(store, spec, context)
             # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
             except Exception as error:
                 scored.failures[task_id] = describe_failure(folder, task_id, error)
@@ -91,14 +95,23 @@ def _spec(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | None)
     return current if inference_digest(current) == inference_digest(kept) else kept
 
 
-def _score_task(store: PredictionStore, spec: TaskSpec, manifest: Mapping[str, Any], resamples: int) -> list[ResultRow]:
-    stops = manifest["tasks"][spec.id]["stops"]
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What scoring every task of a run shares."""
+
+    manifest: Mapping[str, Any]
+    resamples: int
+    workers: StatisticsWorkers
+
+
+def _score_task(store: PredictionStore, spec: TaskSpec, context: _Context) -> list[ResultRow]:
+    stops = context.manifest["tasks"][spec.id]["stops"]
     found = [split.name for split in spec.splits if store.count(spec.id, split.name, stops.get(split.name)).stored]
     if not found:
         raise ScoringError("no prediction is stored; give the run command again")
     rows: list[ResultRow] = []
     for split in found:
-        rows += _score_split(store, spec, split, manifest, resamples)
+        rows += _score_split(store, spec, split, context)
     return rows
 
 
@@ -148,15 +161,14 @@ class _Groups:
                 yield name, value, codes == code
 
 
-def _score_split(
-    store: PredictionStore, spec: TaskSpec, split: str, manifest: Mapping[str, Any], resamples: int
-) -> list[ResultRow]:
+def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _Context) -> list[ResultRow]:
+    manifest = context.manifest
     groups = _Groups(tuple(spec.fields.strata))
     metrics = [load_metric(use.name, **use.parameters) for use in spec.metrics]
     for metric in metrics:
         metric.check()
     predictions = store.read(spec.id, split, manifest["tasks"][spec.id]["stops"].get(split))
-    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics)
+    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics, context.workers)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
     partial = _partial(spec, split, len(statistics[0]), manifest)
@@ -165,7 +177,7 @@ def _score_split(
         for stratum, value, mask in groups.masks(len(table)):
             shared = _shared_fields(spec, split, stratum, value, manifest)
             shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value], "partial": partial}
-            rows += _rows(metric, table, mask, use.headline, shared, resamples)
+            rows += _rows(metric, table, mask, use.headline, shared, context.resamples)
     return rows
 
 
@@ -228,7 +240,9 @@ def _answer(prediction: Prediction, spec: TaskSpec) -> Answer:
     )
 
 
-def _all_statistics(parts: Iterator[_Scorable], metrics: list[Metric]) -> list[Array] | None:
+def _all_statistics(
+    parts: Iterator[_Scorable], metrics: list[Metric], workers: StatisticsWorkers
+) -> list[Array] | None:
     """A table (n, k) of statistics per metric; ``metrics`` that need the corpus are replaced by prepared ones.
 
     Only when some metric needs the corpus is it held in memory.
@@ -247,7 +261,7 @@ def _all_statistics(parts: Iterator[_Scorable], metrics: list[Metric]) -> list[A
     for part in parts:
         if part.answers:
             for table, metric in zip(tables, metrics, strict=True):
-                table.append(metric.batch_statistics(part.predictions(metric), part.references))
+                table.append(workers.batch_statistics(metric, part.predictions(metric), part.references))
     return [np.concatenate(table) for table in tables] if tables[0] else None
 
 

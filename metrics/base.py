@@ -69,6 +69,10 @@ class Metric(ABC):
     def check(self) -> None:  # noqa: B027 (most metrics need nothing)
         """Raise an error now if something the metric needs (a file, a program) is missing."""
 
+    def caution(self) -> str:
+        """Why values under these parameters must not be set beside published ones; "" when they may."""
+        return ""
+
     def prepare(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> Metric:
         """The metric made ready for this corpus, in data set order; most return themselves."""
         return self

@@ -147,7 +147,7 @@ def unit(value: Value) -> str:
 def metrics_page() -> str:
     """docs/metrics.md: a table of the metrics that ship, how they agree, and a section for each."""
     described = [describe(name) for name in sorted(METRICS)]
-    parts = [INTRODUCTION.strip("\n"), "\n".join(_table(described)), _agreement().strip("\n")]
+    parts = [INTRODUCTION.strip("\n"), "\n".join(_table(described)), _agreement()]
     parts += ["\n\n".join(_section(metric)) for metric in described]
     return "\n\n".join(parts) + "\n"
 
@@ -172,7 +172,8 @@ def _agreement() -> str:
 
     paragraphs = inspect.cleandoc(ptb_tokenizer.__doc__ or "").split("\n\n")
     known = next((text for text in paragraphs if text.startswith("Known to differ")), "")
-    return AGREEMENT_TEXT.format(known=" ".join(known.split()).replace("``", "`"))
+    head, _, last = AGREEMENT_TEXT.format(known=known.replace("``", "`")).strip().rpartition("\n\n")
+    return f"{head}\n\n{textwrap.fill(last, 120)}"
 
 
 def _section(metric: Description) -> Iterator[str]:
@@ -195,7 +196,7 @@ def _bounds(value: Value) -> str:
     return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
 
 
-_NAMED = re.compile(r"(?P<names>[a-z_]+(?:, [a-z_]+)*): ")
+_NAMED = re.compile(r"(?P<names>[a-z_]+(?:, [a-z_]+)*):(?: |$)", re.MULTILINE)
 
 
 def _markdown(paragraph: str) -> str:
@@ -218,7 +219,7 @@ def _list(lines: list[str]) -> Iterator[str]:
             within = False
             yield ""
         if within and named:
-            yield f"- **{named['names']}**: {line[named.end() :]}"
+            yield f"- **{named['names']}**: {line[named.end() :]}".rstrip()
         else:
             yield f"  {line}" if within else line
 

@@ -127,21 +127,25 @@ class Polygons:
 
 
 def polygon_overlaps(
-    first: Polygons, second: Polygons, first_starts: Ints | None = None, second_starts: Ints | None = None
+    first: Polygons,
+    second: Polygons,
+    first_starts: Ints | None = None,
+    second_starts: Ints | None = None,
+    least_share: float = 0.0,
 ) -> tuple[Ints, Ints, Array]:
     """Which polygons share area: places in ``first``, in ``second``, and the area, sorted by the places.
 
     Polygons meet only within their group: group g holds ``first_starts[g]:first_starts[g + 1]`` and likewise of second
     (default: one group). As in HierText's evaluator, pairs whose bounds do not overlap and polygons smaller than 1e-5
-    share nothing.
+    share nothing. Pairs that by their areas and bounds cannot share ``least_share`` of the second polygon are left out.
     """
     groups1 = np.array([0, len(first)]) if first_starts is None else first_starts
     groups2 = np.array([0, len(second)]) if second_starts is None else second_starts
-    large1, large2 = first.areas >= EPSILON, second.areas >= EPSILON
+    sides = (first.bounds, first.areas, groups1, second.bounds, second.areas, groups2, least_share)
     nothing = np.empty(0, np.int64)
-    count = _candidates(first.bounds, large1, groups1, second.bounds, large2, groups2, nothing, nothing)
+    count = _candidates(*sides, nothing, nothing)
     i, j = np.empty(count, np.int64), np.empty(count, np.int64)
-    _candidates(first.bounds, large1, groups1, second.bounds, large2, groups2, i, j)
+    _candidates(*sides, i, j)
     shared = _clip_pairs(
         i, j, first.corners, first.starts, first.bounds, first.convex,
         second.corners, second.starts, second.bounds, second.convex,
@@ -152,6 +156,15 @@ def polygon_overlaps(
 
         shared[rest] = shapely.area(shapely.intersection(first.shapes(i[rest]), second.shapes(j[rest])))
     return i, j, shared
+
+
+def self_crossings(corners: Array) -> int:
+    """How often the outline of a polygon with corners (n, 2) crosses itself. Takes n^2 steps.
+
+    >>> self_crossings(np.array([[0, 0], [1, 1], [1, 0], [0, 1.0]]))
+    1
+    """
+    return int(_crossings(np.asarray(corners, np.float64)))
 
 
 def _shapes(polygons: Polygons, chosen: Ints) -> NDArray[Any]:
@@ -216,20 +229,20 @@ def _convex(corners, starts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _candidates(bounds1, large1, groups1, bounds2, large2, groups2, out1, out2):  # type: ignore[no-untyped-def]
-    """Count the pairs whose bounds overlap, and write them where the outputs have room."""
+def _candidates(bounds1, areas1, groups1, bounds2, areas2, groups2, share, out1, out2):  # type: ignore[no-untyped-def]
+    """Count the pairs that may overlap enough, and write them where the outputs have room."""
     count = 0
     for group in range(len(groups1) - 1):
         for i in range(groups1[group], groups1[group + 1]):
-            if not large1[i]:
+            if areas1[i] < EPSILON:
                 continue
             x1, y1, x2, y2 = bounds1[i]
             for j in range(groups2[group], groups2[group + 1]):
-                if (
-                    large2[j]
-                    and min(x2, bounds2[j, 2]) > max(x1, bounds2[j, 0])
-                    and min(y2, bounds2[j, 3]) > max(y1, bounds2[j, 1])
-                ):
+                width = min(x2, bounds2[j, 2]) - max(x1, bounds2[j, 0])
+                height = min(y2, bounds2[j, 3]) - max(y1, bounds2[j, 1])
+                if width > 0 and height > 0 and areas2[j] >= EPSILON:
+                    if min(areas1[i], width * height) < share * areas2[j]:
+                        continue
                     if count < len(out1):
                         out1[count], out2[count] = i, j
                     count += 1
@@ -307,3 +320,20 @@ def _clipped_area(first, second, subject, clipped):  # type: ignore[no-untyped-d
         doubled += (subject[p, 0] - subject[0, 0]) * (subject[p + 1, 1] - subject[0, 1])
         doubled -= (subject[p + 1, 0] - subject[0, 0]) * (subject[p, 1] - subject[0, 1])
     return abs(doubled) / 2
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _crossings(corners):  # type: ignore[no-untyped-def]
+    count, n = 0, len(corners)
+    for i in range(n):
+        a, b = corners[i], corners[(i + 1) % n]
+        for j in range(i + 2, n):
+            c, d = corners[j], corners[(j + 1) % n]
+            count += _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0
+    return count
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _turn(a, b, c):  # type: ignore[no-untyped-def]
+    turn = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    return 1 if turn > 0 else -1 if turn < 0 else 0

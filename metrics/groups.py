@@ -37,7 +37,7 @@ def score_by_group(
 def scores_by_group(
     metrics: Sequence[Metric], predictions: Sequence[Any], references: Sequence[Sequence[Any]], groups: Sequence[Group]
 ) -> list[dict[Group, dict[str, float]]]:
-    """:func:`score_by_group` of several metrics. They share the work of a group, such as tokenizing, before the next."""
+    """:func:`score_by_group` of several metrics. They share work on a group, such as tokenizing, before the next."""
     found: list[dict[Group, dict[str, float]]] = [{} for _ in metrics]
     for group, rows in _places(predictions, references, groups).items():
         part = [predictions[i] for i in rows], [references[i] for i in rows]

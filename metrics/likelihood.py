@@ -30,7 +30,8 @@ class _Likelihood(Metric):
         if values is None and prediction.text:
             raise ScoringError(
                 f"{self.name}: the answer to {prediction.id!r} has no log-probabilities. Generate again with a backend "
-                "that gives them (torch) and Decoding(log_probabilities=True)"
+                "that gives them (torch), from a task spec that names this metric: the run then asks for them "
+                "(Decoding(log_probabilities=True))"
             )
         values = values or ()
         if not all(value <= 1e-6 for value in values):  # a NaN is no log-probability either

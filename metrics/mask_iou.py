@@ -60,6 +60,11 @@ class MaskIoU(Metric):
         if self.box_scale < 1:
             raise ValueError(f"box_scale must be positive, not {self.box_scale}")
 
+    def caution(self) -> str:
+        if self.weights != "random":
+            return ""
+        return "the mask decoder has random weights; give --metric-option mask_iou.weights=FILE (vae-oid.npz)"
+
     def check(self) -> None:
         """Raises UsageError when the weights file is missing or is not one."""
         load_decoder(self.weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
-from evalsuite.metrics.geometry import EPSILON, Ints, Polygons, polygon_overlaps
+from evalsuite.metrics.geometry import EPSILON, Ints, Polygons, polygon_overlaps, self_crossings
 from evalsuite.metrics.sequences import finite_numbers, number_block, parse_json_list, parse_located_texts
 
-MAX_CORNERS = 256
-"""Most corners of a predicted polygon; benchmarks draw words with 4 to some 30."""
+MAX_CORNERS, MAX_CROSSINGS = 256, 32
+"""Of a predicted polygon; benchmarks draw words with 4 to some 30 corners. To repair a scribble takes minutes."""
 
 MIN_IOU = 0.5
 _BATCH = 128  # images that are matched together
@@ -40,7 +40,8 @@ class TextSpotting(Metric):
 
     Predictions: PaliGemma's ``<locY1><locX1><locY2><locX2> text ; ...``, or a JSON list of
     ``{"vertices": [[x, y], ...], "text": ...}`` or ``{"box": [x1, y1, x2, y2], "text": ...}`` in pixels.
-    ``malformed`` is the share of pieces that could not be read; they are no predictions. References: a list with one dict
+    ``malformed`` is the share of pieces that could not be read, or whose polygon has more than 256 corners or crosses
+    itself more than 32 times; they are no predictions. References: a list with one dict
     ``{"words": [{"vertices": ..., "text": ..., "legible": true}], "size": [height, width]}``.
 
     boxes: compare axis-aligned bounding boxes.
@@ -108,7 +109,7 @@ class TextSpotting(Metric):
                 words.add_boxes(boxes[:, [1, 0, 3, 2]], [entry.text for entry in located])
         else:
             items, malformed = elements
-            malformed += words.add_items(items)
+            malformed += words.add_items(items, _is_drawable)
         words.end_image()
         return malformed
 
@@ -128,19 +129,19 @@ class _Words:
         self.texts += texts
         self.legible += [True] * len(texts)
 
-    def add_items(self, items: Sequence[Any]) -> int:
-        """Add JSON objects, return how many are no words."""
-        try:
+    def add_items(self, items: Sequence[Any], accept: Callable[[Array], bool] = lambda outline: True) -> int:
+        """Add JSON objects, return how many are no words. Quadrilaterals are always accepted."""
+        try:  # most answers hold quadrilaterals only
             texts, vertices = [item["text"] for item in items], [item["vertices"] for item in items]
             legible = [item.get("legible", True) for item in items]
         except (AttributeError, KeyError, TypeError):
             texts, vertices, legible = [None], [], []
         block = number_block(vertices, 4, 2) if set(map(type, texts)) <= {str} else None
-        if block is not None:  # as most answers are: quadrilaterals only
+        if block is not None:
             self.corners.append(block)
         else:
             outlines = [(item, _outline(item)) for item in items]
-            good = [(item, outline) for item, outline in outlines if outline is not None]
+            good = [(item, outline) for item, outline in outlines if outline is not None and accept(outline)]
             texts, legible = [item["text"] for item, _ in good], [item.get("legible", True) for item, _ in good]
             self.corners += [outline[None] for _, outline in good]
         self.texts += texts
@@ -161,17 +162,21 @@ class _Words:
 
 
 def _outline(item: Any) -> Array | None:
-    """Corners (k, 2) of a JSON object with a text, None if it has no box and no vertices of 3 to 256 points."""
+    """Corners (k, 2) of a JSON object with a text, None if it has no box and no vertices of 3 points and more."""
     if not isinstance(item, Mapping) or not isinstance(item.get("text"), str):
         return None
     if "vertices" not in item:
         box = finite_numbers(item.get("box"), 4)
         return None if box is None else np.array(box)[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2)
     vertices = item["vertices"]
-    if not isinstance(vertices, list | tuple) or not 3 <= len(vertices) <= MAX_CORNERS:
+    if not isinstance(vertices, list | tuple) or len(vertices) < 3:
         return None
     points = [finite_numbers(vertex, 2) for vertex in vertices]
     return None if any(point is None for point in points) else np.array(points)
+
+
+def _is_drawable(outline: Array) -> bool:
+    return len(outline) < 5 or (len(outline) <= MAX_CORNERS and self_crossings(outline) <= MAX_CROSSINGS)
 
 
 def _add_truth(words: _Words, references: Sequence[Any]) -> Any:
@@ -182,7 +187,7 @@ def _add_truth(words: _Words, references: Sequence[Any]) -> Any:
     words.end_image()
     if wrong:
         raise ScoringError(
-            f"text_spotting: {wrong} of the true words lack a 'text' or 'vertices' of 3 to {MAX_CORNERS} points [x, y]"
+            f"text_spotting: {wrong} of the true words lack a 'text' or 'vertices' of at least 3 points [x, y]"
         )
     return references[0].get("size")
 
@@ -199,7 +204,9 @@ def _count(rows: Array, true: _Words, predicted: _Words, boxes: bool) -> None:
     truths, answers = true.polygons(boxes), predicted.polygons(boxes)
     image_of_true = np.repeat(np.arange(len(rows)), np.diff(true.starts))
     image_of_predicted = np.repeat(np.arange(len(rows)), np.diff(predicted.starts))
-    i, j, shared = polygon_overlaps(truths, answers, np.array(true.starts), np.array(predicted.starts))
+    # To match, and to be covered, a prediction must share half of its area; the rest need no exact overlap.
+    starts = np.array(true.starts), np.array(predicted.starts)
+    i, j, shared = polygon_overlaps(truths, answers, *starts, least_share=0.999 * MIN_IOU)
     legible = np.array(true.legible, bool)
     covered = shared / (answers.areas[j] + EPSILON) >= MIN_IOU
     kept = np.ones(len(answers), bool)

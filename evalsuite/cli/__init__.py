@@ -12,6 +12,7 @@ import sys
 import click
 
 from evalsuite._version import __version__
+from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.errors import EvalsuiteError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -24,7 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(SuggestingGroup):
     """Verbs by name; a verb's module is imported when it is called or asked for its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -35,15 +36,6 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS:
-            from evalsuite.errors import UnknownName
-
-            raise UnknownName("command", args[0], VERBS)
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

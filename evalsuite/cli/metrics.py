@@ -99,7 +99,7 @@ _LINE = "{:<22}{:>8}{:>10}{:>10}  {:<14} {}"
 def _print_verdict(verdict: Verdict) -> None:
     difference = f"{verdict.largest_difference:.1e}" if verdict.compared else "-"
     counts = (verdict.lines, verdict.compared, verdict.not_compared)
-    said = verdict.outcome
+    said: str = verdict.outcome
     if verdict.disagreements:
         said += f": {verdict.disagreements} of {verdict.compared} values differ"
         if verdict.required_share < 1:

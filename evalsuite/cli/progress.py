@@ -48,6 +48,7 @@ class LinesProgress(QuietProgress):
         self._task_total: int | None = None
         self._begin = self._shown = self._run_begin = time.monotonic()
         self._run_done = 0
+        self._told: set[str] = set()
 
     def started(self, total: int | None) -> None:
         self._total = total
@@ -68,7 +69,11 @@ class LinesProgress(QuietProgress):
             click.echo(self._line(task), err=True)
 
     def task_ended(self, task: str, message: str | None) -> None:
-        click.echo(f"{self._line(task)}{f' — failed: {message}' if message else ''}", err=True)
+        ending = ""
+        if message:
+            ending = " — failed as above" if message in self._told else f" — failed: {message}"
+            self._told.add(message)
+        click.echo(self._line(task) + ending, err=True)
 
     def _line(self, task: str) -> str:
         seconds = max(time.monotonic() - self._begin, 1e-9)

@@ -73,6 +73,9 @@ INTERRUPTED = 130
 )
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that prepare images. [default: number of cores]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; load no model.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or the results as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -97,7 +100,7 @@ def command(**given: Any) -> int:
         return 0
     try:
         with _observer(given) as observer:
-            result = api.run_plan(plan, observer, sys.argv)
+            result = api.run_plan(plan, observer, sys.argv, jobs=given["jobs"] or os.cpu_count() or 1)
     except KeyboardInterrupt:
         click.echo(
             f"\ninterrupted; what was answered is stored in {plan.folder}. Give the same command again to resume.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -24,9 +25,17 @@ import click
     metavar="METRIC.PARAMETER=VALUE",
     help="Parameter of a metric beside the spec. [default: those of the run]",
 )
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(
-    runs: tuple[Path, ...], specs: tuple[Path, ...], resamples: int, metric_options: tuple[str, ...], as_json: bool
+    runs: tuple[Path, ...],
+    specs: tuple[Path, ...],
+    resamples: int,
+    metric_options: tuple[str, ...],
+    jobs: int | None,
+    as_json: bool,
 ) -> int:
     """Score the stored predictions of RUNS again, without a model or data."""
     import dataclasses
@@ -38,7 +47,9 @@ def command(
     given = parse_metric_options(metric_options) or None
     results = []
     for folder in runs:
-        result = api.score(folder, specs=specs, resamples=resamples, metric_options=given)
+        result = api.score(
+            folder, specs=specs, resamples=resamples, metric_options=given, jobs=jobs or os.cpu_count() or 1
+        )
         for note in result.notes:
             click.echo(f"note: {note}", err=True)
         if result.rows:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalsuite.cli.groups import SuggestingGroup
+
 if TYPE_CHECKING:
     from evalsuite.specs import TaskSpec
 
@@ -16,13 +18,14 @@ _specs_option = click.option(
 )
 
 
-@click.group("tasks", invoke_without_command=True)
+@click.group("tasks", cls=SuggestingGroup, invoke_without_command=True)
 @_specs_option
 @click.option("--json", "as_json", is_flag=True, help="One array of objects.")
 @click.pass_context
 def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> int | None:
     """List, show and validate task specs."""
     if context.invoked_subcommand is not None:
+        context.obj = specs  # also where --specs stands before the subcommand
         return None
     from evalsuite import api
     from evalsuite.cli.show import print_columns
@@ -43,11 +46,12 @@ def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> i
 @click.argument("task")
 @_specs_option
 @click.option("--json", "as_json", is_flag=True, help="The whole spec as JSON.")
-def show(task: str, specs: tuple[Path, ...], as_json: bool) -> int:
+@click.pass_obj
+def show(before: tuple[Path, ...], task: str, specs: tuple[Path, ...], as_json: bool) -> int:
     """Print everything that the spec of TASK fixes."""
     from evalsuite import api
 
-    content = api.load_task(task, specs=specs).model_dump(mode="json", exclude_none=True)
+    content = api.load_task(task, specs=[*before, *specs]).model_dump(mode="json", exclude_none=True)
     if as_json:
         click.echo(json.dumps(content, indent=1, ensure_ascii=False))
     else:
@@ -61,10 +65,11 @@ def show(task: str, specs: tuple[Path, ...], as_json: bool) -> int:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One object per file.")
 def validate(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check spec FILES and name every mistake by file, line and field."""
+    """Check spec FILES, or all below folders, and name every mistake by file, line and field."""
     from evalsuite.specs.loader import validate_file
 
-    problems = {str(path): validate_file(path) for path in files}
+    paths = [below for path in files for below in (sorted(path.rglob("*.yaml")) if path.is_dir() else [path])]
+    problems = {str(path): validate_file(path) for path in paths}
     if as_json:
         click.echo(json.dumps([{"file": path, "problems": found} for path, found in problems.items()], indent=1))
     else:

@@ -188,6 +188,9 @@ def _warnings(specs: Sequence[TaskSpec], config: RunConfig) -> Iterator[str]:
     for spec in specs:
         if config.data == "hub" and spec.data.hub and spec.data.hub.revision is None:
             yield f"{spec.id}: the spec pins no revision; the one that is loaded is in the manifest"
+        if config.data != "synthetic":
+            cautions = (load_metric(use.name, **use.parameters).caution() for use in spec.metrics)
+            yield from (f"{spec.id}: {caution}" for caution in cautions if caution)
 
 
 def _stored(folder: Path, task: str, split: str, stop: int | None) -> Count:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.errors import UnknownName
+from evalsuite.errors import MissingDependency, UnknownName
 from evalsuite.metrics import METRICS, Answer, Metric, WeightedMetric, load_metric, metric_class
+from evalsuite.metrics.java_captions import JavaCaptionMetric
 
 
 @dataclass(frozen=True)
