@@ -21,18 +21,19 @@ _IOU_50, _IOU_75 = 0, 5  # places among the thresholds
 class BoxAP(WeightedMetric):
     """Average precision and recall of detected boxes: the twelve numbers of COCO, equal to pycocotools ``COCOeval``.
 
-    ``ap`` is the mean over IoU thresholds 0.50, 0.55, ..., 0.95, over 101 recalls and over the categories that have true
-    objects; ``ap_50`` and ``ap_75`` are those at one threshold; ``ap_small``, ``ap_medium`` and ``ap_large`` count
+    ``ap`` is the mean over IoU thresholds 0.50, 0.55, ..., 0.95, over 101 recalls and over the categories that have
+    true objects; ``ap_50`` and ``ap_75`` are those at one threshold; ``ap_small``, ``ap_medium`` and ``ap_large`` count
     objects of up to 32^2, 96^2 and more square pixels. ``ar_1``, ``ar_10`` and ``ar_100`` are the recall with that
-    many detections per image and category. NaN where there are no true objects (pycocotools prints -1). Lin et al. 2014,
-    https://arxiv.org/abs/1405.0312; fractions, printed in percent. The PaliGemma 2 paper (appendix C) reports ``ap``.
+    many detections per image and category. NaN where there are no true objects (pycocotools prints -1). Lin et al.
+    2014, https://arxiv.org/abs/1405.0312; fractions, printed in percent. The PaliGemma 2 paper (appendix C) reports
+    ``ap``.
 
     Predictions are answers in PaliGemma's form ``<locY1><locX1><locY2><locX2> category ; ...``, or a JSON list of
     ``{"bbox": [x, y, width, height], "category": ..., "score": ...}`` in pixels. In the first form a box has the
     likelihood of its category's tokens as its score: the tokens between its four location tokens and the next box,
     without the separator, with the raw log-probabilities of the answer. A box without them scores 1; ``unscored`` is
-    the share of those. ``malformed`` is the share of pieces that could not be read (half tokens, boxes whose corners are
-    the wrong way round, NaN); they are no detections. Equal scores keep the order of the data set.
+    the share of those. ``malformed`` is the share of pieces that could not be read (half tokens, boxes whose corners
+    are the wrong way round, NaN); they are no detections. Equal scores keep the order of the data set.
 
     References: a list with one dict ``{"objects": [{"bbox": [x, y, width, height], "category": ..., "iscrowd": 0,
     "area": ...}], "size": [height, width]}``; ``area`` defaults to that of the box. As in pycocotools, an object whose
@@ -101,7 +102,11 @@ class BoxAP(WeightedMetric):
         truths = [read_objects(reference) for reference in references]
         answers = [
             read_detections(
-                prediction, truth.size, box_scale=self.box_scale, mean=self.confidence == "mean", separators=self.separators
+                prediction,
+                truth.size,
+                box_scale=self.box_scale,
+                mean=self.confidence == "mean",
+                separators=self.separators,
             )
             for prediction, truth in zip(predictions, truths, strict=True)
         ]

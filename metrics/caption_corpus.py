@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics.base import Array, Metric
-from evalsuite.metrics.ngrams import Integers, NgramCounts, ngram_counts, word_counts
+from evalsuite.metrics.ngrams import Integers, NgramCounts, ngram_counts
 from evalsuite.metrics.ptb_tokenizer import tokenize_corpus
 
 HIGHEST_ORDER = 4
@@ -51,14 +51,23 @@ class CaptionCorpus:
         self.image = np.repeat(np.arange(len(examples), dtype=np.int64), self.references_per_image)
 
     @cached_property
+    def _words(self) -> list[list[str]]:
+        """Words of every reference, then of every prediction, split at any white space."""
+        return [sentence.split() for sentence in [*self.references, *self.predictions]]
+
+    @cached_property
     def prediction_words(self) -> Integers:
         """Words of every prediction."""
-        return word_counts(self.predictions)
+        return self._lengths[len(self.references) :]
 
     @cached_property
     def reference_words(self) -> Integers:
         """Words of every reference."""
-        return word_counts(self.references)
+        return self._lengths[: len(self.references)]
+
+    @cached_property
+    def _lengths(self) -> Integers:
+        return np.array([len(words) for words in self._words], dtype=np.int64)
 
     @cached_property
     def matches(self) -> list[Matches]:
@@ -67,7 +76,7 @@ class CaptionCorpus:
         return [_match(counts, sentences, self.image) for counts in self._ngrams()]
 
     def _ngrams(self) -> list[NgramCounts]:
-        return list(ngram_counts([*self.references, *self.predictions], HIGHEST_ORDER))
+        return list(ngram_counts(self._words, HIGHEST_ORDER))
 
     @cached_property
     def _places(self) -> dict[_Example, list[int]]:

@@ -76,8 +76,8 @@ class Matches:
     def curves(self, weights: Array) -> tuple[Array, Array, Array]:
         """Average precision, recall and number of truths of each category, images counting ``weights`` times.
 
-        Shapes (categories, 4 area ranges, 10 thresholds), (categories, 6, 10) and (categories, 4). Recall is that of the
-        area ranges at 100 detections, then of all areas at 1 and at 10. Zero where a category has no truths.
+        Shapes (categories, 4 area ranges, 10 thresholds), (categories, 6, 10) and (categories, 4). Recall is that of
+        the area ranges at 100 detections, then of all areas at 1 and at 10. Zero where a category has no truths.
         """
         categories = len(self.starts) - 1
         truths = np.zeros((categories, len(AREA_RANGES)))
@@ -137,7 +137,7 @@ def _place_in_run(values: Ints) -> Ints:
     return places - np.maximum.accumulate(np.where(fresh, places, 0))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _match_groups(  # type: ignore[no-untyped-def]
     boxes, starts, truth_starts, truth_stops, truth_boxes, truth_area, crowd, unmatchable, thresholds, ranges
 ):
@@ -188,7 +188,7 @@ def _match_groups(  # type: ignore[no-untyped-def]
     return hits, ignored
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _ious(boxes, truths, crowd):  # type: ignore[no-untyped-def]
     """Intersection over union, over the detection's own area where the truth is a crowd. (detections, truths)."""
     ious = np.zeros((len(boxes), len(truths)))
@@ -203,7 +203,7 @@ def _ious(boxes, truths, crowd):  # type: ignore[no-untyped-def]
     return ious
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _accumulate(weights, rank, hits, ignored, starts, truths, recalls):  # type: ignore[no-untyped-def]
     """Average precision (categories, ranges, thresholds) and recall (categories, ranges + 2, thresholds)."""
     categories, areas = truths.shape

@@ -61,9 +61,7 @@ def read_objects(references: Sequence[Any]) -> ImageObjects:
     except (KeyError, TypeError, AttributeError):
         boxes = None
     if boxes is None:
-        raise ScoringError(
-            f"box_ap: a true object needs 'bbox' [x, y, width, height] and 'category': {objects!r:.120}"
-        )
+        raise ScoringError(f"box_ap: a true object needs 'bbox' [x, y, width, height] and 'category': {objects!r:.120}")
     own = boxes[:, 2] * boxes[:, 3]
     areas = np.array([box if given is None else given for box, given in zip(own, area, strict=True)], np.float64)
     height_and_width = finite_numbers(references[0].get("size"), 2)
@@ -93,7 +91,9 @@ def read_detections(
         raise ScoringError("box_ap: location tokens need the reference's 'size' [height, width]")
     height, width = size
     corners = np.array([entry.box for entry in objects]) / box_scale * [height, width, height, width]
-    boxes = np.column_stack([corners[:, 1], corners[:, 0], corners[:, 3] - corners[:, 1], corners[:, 2] - corners[:, 0]])
+    boxes = np.column_stack(
+        [corners[:, 1], corners[:, 0], corners[:, 3] - corners[:, 1], corners[:, 2] - corners[:, 0]]
+    )
     logs = text_log_probabilities(answer, objects, separators)
     score = [None] * len(objects) if logs is None else [likelihood(values, mean=mean) for values in logs]
     upright = np.flatnonzero((boxes[:, 2:] >= 0).all(axis=1))

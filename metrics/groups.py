@@ -40,7 +40,7 @@ def scores_by_group(
     """:func:`score_by_group` of several metrics. They share work on a group, such as tokenizing, before the next."""
     found: list[dict[Group, dict[str, float]]] = [{} for _ in metrics]
     for group, rows in _places(predictions, references, groups).items():
-        part = [predictions[i] for i in rows], [references[i] for i in rows]
+        part = [predictions[i] for i in rows], [tuple(references[i]) for i in rows]
         for values, metric in zip(found, metrics, strict=True):
             values[group] = metric.score(*part)
     return found
@@ -63,7 +63,7 @@ def statistics_by_group(
             raise TypeError(f"{metric.name} has no statistics that add up: use score_by_group")
     tables: list[Array] = [np.empty((0, 0))] * len(metrics)
     for rows in _places(predictions, references, groups).values():
-        part = [predictions[i] for i in rows], [references[i] for i in rows]
+        part = [predictions[i] for i in rows], [tuple(references[i]) for i in rows]
         for number, metric in enumerate(metrics):
             found = metric.prepare(*part).batch_statistics(*part)
             if not tables[number].size:

@@ -29,18 +29,12 @@ class NgramCounts(NamedTuple):
         return group[self.sentence] * self.vocabulary + self.ngram
 
 
-def word_counts(sentences: Sequence[str]) -> Integers:
-    """Words per sentence, split at any white space. Shape (sentences,)."""
-    return np.array([len(sentence.split()) for sentence in sentences], dtype=np.int64)
-
-
-def ngram_counts(sentences: Sequence[str], highest_order: int) -> Iterator[NgramCounts]:
-    """Counts of the n-grams of orders 1, 2, ... ``highest_order``; words are split at any white space."""
-    split = [sentence.split() for sentence in sentences]
-    lengths = np.array([len(words) for words in split], dtype=np.int64)
+def ngram_counts(sentences: Sequence[Sequence[str]], highest_order: int) -> Iterator[NgramCounts]:
+    """Counts of the n-grams of orders 1, 2, ... ``highest_order`` in sentences given as words."""
+    lengths = np.array([len(words) for words in sentences], dtype=np.int64)
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(split)), dtype=np.int64, count=int(lengths.sum()))
-    sentence = np.repeat(np.arange(len(split), dtype=np.int64), lengths)
+    words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(sentences)), np.int64, count=int(lengths.sum()))
+    sentence = np.repeat(np.arange(len(sentences), dtype=np.int64), lengths)
     place = np.arange(len(words), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     remaining = lengths[sentence] - place  # words from here to the end of the sentence
     ngrams, vocabulary = words, len(numbers)

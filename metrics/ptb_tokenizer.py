@@ -39,6 +39,8 @@ _LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\u2028\u2029]")
 _UNSEEN_LINE_END = re.compile("[\r\x0b\x0c\u2028\u2029]")  # those that the wrapper leaves in captions
 _LOOK_AHEAD = 64  # characters behind a line that can matter to it
 _MEMO_SIZE = 200_000
+_BLOCK = 4096  # lines that are looked up together
+_UNKNOWN = "\0"  # a token that holds this character itself is only found more slowly
 _SINGLE_PUNCTUATION = frozenset(".,:;!?'`\"-")
 _SPLIT = {pair.replace(" ", ""): pair for pair in SPLIT_WORDS}
 _LAST_WORD = re.compile(r"[^A-Za-z]")
@@ -55,7 +57,7 @@ def tokenize(text: str, following: str | None = None) -> str:
     text = _LINE_END.sub(" ", text)
     if following is None:
         return _scan(text, len(text))
-    known = _without_context(text)
+    (known,) = _without_context([text])
     return known if known is not None else _scan(f"{text}\n{following}", len(text))
 
 
@@ -65,10 +67,11 @@ def tokenize_corpus(captions: Sequence[str]) -> list[str]:
     call = "\n".join(lines)
     if _UNSEEN_LINE_END.search(call):
         lines = _LINE_END.split(call)
-    tokens = []
-    for number in range(len(captions)):
-        known = _without_context(lines[number]) if number + 1 < len(lines) else None
-        tokens.append(known if known is not None else _in_context(lines, number))
+    last = len(lines) - 1
+    tokens: list[str] = []
+    for start in range(0, len(captions), _BLOCK):
+        for number, known in enumerate(_without_context(lines[start : min(start + _BLOCK, len(captions))]), start):
+            tokens.append(known if known is not None and number < last else _in_context(lines, number))
     return tokens
 
 
@@ -82,28 +85,27 @@ def _in_context(lines: list[str], number: int) -> str:
     return _scan("\n".join(behind), len(lines[number]))
 
 
-class _Memo(dict[str, "str | None"]):
-    """Tokens of what stands between two spaces; None where they depend on the neighbours."""
+class _Memo(dict[str, str]):
+    """Tokens of what stands between two spaces; _UNKNOWN where they depend on the neighbours. A line end is kept."""
 
-    def __missing__(self, chunk: str) -> str | None:
+    def __missing__(self, chunk: str) -> str:
         if len(self) > _MEMO_SIZE:
             self.clear()
-        self[chunk] = tokens = _tokens_anywhere(chunk)
+        self[chunk] = tokens = chunk if chunk == "\n" else _tokens_anywhere(chunk)
         return tokens
 
 
-_MEMO = _Memo({"": ""})
+_MEMO = _Memo()
 
 
-def _without_context(line: str) -> str | None:
-    """The tokens of a line all of whose chunks have the same tokens in every place, else None."""
-    tokens = [_MEMO[chunk] for chunk in line.split(" ")]
-    if None in tokens:
-        return None
-    return " ".join(filter(None, tokens))
+def _without_context(lines: list[str]) -> list[str | None]:
+    """The tokens of every line all of whose chunks have the same tokens in every place, None for other lines."""
+    chunks = "\n".join(lines).replace("\n", " \n ").split(" ")
+    tokens = " ".join(filter(None, map(_MEMO.__getitem__, chunks)))
+    return [None if _UNKNOWN in line else line.strip(" ") for line in tokens.split("\n")]
 
 
-def _tokens_anywhere(chunk: str) -> str | None:
+def _tokens_anywhere(chunk: str) -> str:
     with_period, before_numbers = _period_words()
     simple = _plain_word().fullmatch(chunk)
     if simple:
@@ -113,7 +115,7 @@ def _tokens_anywhere(chunk: str) -> str | None:
     if _DEPENDS_ON_PLACE.search(chunk) or (
         chunk.endswith(".") and _LAST_WORD.split(chunk)[-2].lower() in before_numbers
     ):
-        return None
+        return _UNKNOWN
     return _scan(chunk + " z", len(chunk))
 
 

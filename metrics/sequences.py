@@ -4,8 +4,8 @@ PaliGemma writes a box as four tokens ``<locY1><locX1><locY2><locX2>``, its text
 
     <loc0120><loc0033><loc0510><loc0400> cat ; <loc0007><loc0500><loc0900><loc1023> dining table
 
-(its paper's detection format, https://arxiv.org/abs/2407.07726; that of text spotting is unpublished and taken to be the
-same). Both readers skip what they cannot read and count the skipped pieces.
+(its paper's detection format, https://arxiv.org/abs/2407.07726; that of text spotting is unpublished and taken to be
+the same). Both readers skip what they cannot read and count the skipped pieces.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _CONTROL_IDS = (0, 1)  # padding and end of sequence
 
 @dataclass(frozen=True, slots=True)
 class LocatedText:
-    """One object of an answer. box: y1, x1, y2, x2 in 0..1023. first: place of y1 among the answer's location tokens."""
+    """One object of an answer.
+
+    box: y1, x1, y2, x2 in 0..1023. first: place of y1 among the location tokens of the answer.
+    """
 
     box: tuple[int, int, int, int]
     text: str
@@ -78,7 +81,7 @@ def _clean(text: str, after_separator: bool, before_separator: bool) -> tuple[st
     """A text without the ``;`` that parts it from its neighbour, and 1 if a broken location token was cut off it."""
     cut = text.find("<loc")
     label = (text if cut < 0 else text[:cut]).strip()
-    if after_separator and (label == ";" or label[:1] == ";" and label[1:2].isspace()):
+    if after_separator and (label == ";" or (label[:1] == ";" and label[1:2].isspace())):
         label = label[1:].lstrip()
     # At the very end a lone ";" may be a text, "word ;" can only be a separator.
     elif label[-1:] == ";" and (label[-2:-1].isspace() or (label == ";" and (before_separator or cut >= 0))):
@@ -108,7 +111,8 @@ def parse_json_list(text: str) -> tuple[list[Any], int] | None:
 
 def _elements(body: str) -> tuple[list[Any], int]:
     """The elements of a broken list, up to where it breaks."""
-    decoder, found, position = json.JSONDecoder(), [], 1
+    decoder, position = json.JSONDecoder(), 1
+    found: list[Any] = []
     while True:
         while position < len(body) and body[position] in " \t\r\n,":
             position += 1

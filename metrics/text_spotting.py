@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
-from evalsuite.metrics.geometry import EPSILON, Ints, Polygons, polygon_overlaps, self_crossings
+from evalsuite.metrics.clipping import EPSILON
+from evalsuite.metrics.geometry import Ints, Polygons, polygon_overlaps, self_crossings
 from evalsuite.metrics.sequences import finite_numbers, number_block, parse_json_list, parse_located_texts
 
-MAX_CORNERS, MAX_CROSSINGS = 256, 32
+MAX_CORNERS, MAX_CROSSINGS = 256, 16
 """Of a predicted polygon; benchmarks draw words with 4 to some 30 corners. To repair a scribble takes minutes."""
 
 MIN_IOU = 0.5
@@ -29,10 +30,11 @@ class TextSpotting(Metric):
     Long et al. 2022, https://arxiv.org/abs/2203.15143; equal to ``eval.py --evaluate_text`` of
     google-research-datasets/hiertext on words. A predicted and a true word match if each is the other's best partner
     (the first of equals) and their intersection over union, with 1e-5 added to the union, is at least 0.5. For ``e2e``
-    their texts must also be equal, letter for letter: no folding of case, punctuation or Unicode. Counts are pooled over
-    all images. Illegible words are don't-care: they do not count, and a prediction that has half of its area within a
-    single one is dropped beforehand. Tightness is the mean overlap of matches, PQ = tightness x F1. Where there is no
-    true word recall is 1, where there is no prediction precision is 1, where there is no match tightness is 1.
+    their texts must also be equal, letter for letter: no folding of case, punctuation or Unicode. Counts are pooled
+    over all images. Illegible words are don't-care: they do not count, and a prediction that has half of its area
+    within a single one is dropped beforehand. Tightness is the mean overlap of matches, PQ = tightness x F1. Where
+    there is no true word recall is 1, where there is no prediction precision is 1, where there is no match tightness
+    is 1.
 
     The PaliGemma 2 paper (section 4.2) reports e2e precision, recall and F1 by this rule, from a model that writes
     boxes: ``boxes=True`` takes the bounding boxes of all polygons, which is how it was probably measured. The default
@@ -41,7 +43,7 @@ class TextSpotting(Metric):
     Predictions: PaliGemma's ``<locY1><locX1><locY2><locX2> text ; ...``, or a JSON list of
     ``{"vertices": [[x, y], ...], "text": ...}`` or ``{"box": [x1, y1, x2, y2], "text": ...}`` in pixels.
     ``malformed`` is the share of pieces that could not be read, or whose polygon has more than 256 corners or crosses
-    itself more than 32 times; they are no predictions. References: a list with one dict
+    itself more than 16 times; they are no predictions. References: a list with one dict
     ``{"words": [{"vertices": ..., "text": ..., "legible": true}], "size": [height, width]}``.
 
     boxes: compare axis-aligned bounding boxes.
@@ -195,7 +197,9 @@ def _add_truth(words: _Words, references: Sequence[Any]) -> Any:
 def _image_size(size: Any) -> tuple[float, float]:
     numbers = finite_numbers(size, 2)
     if numbers is None or min(numbers) <= 0:
-        raise ScoringError(f"text_spotting: location tokens need the reference's 'size' [height, width], is {size!r:.80}")
+        raise ScoringError(
+            f"text_spotting: location tokens need the reference's 'size' [height, width], is {size!r:.80}"
+        )
     return numbers[0], numbers[1]
 
 
@@ -217,7 +221,9 @@ def _count(rows: Array, true: _Words, predicted: _Words, boxes: bool) -> None:
     matches = _best(i, j, overlap) & _best(j, i, overlap) & (overlap >= MIN_IOU)
     i, j, overlap = i[matches], j[matches], overlap[matches]
     # The official program keeps texts in numpy string arrays, which lose NUL characters at the end.
-    equal = np.array([true.texts[a].rstrip("\0") == predicted.texts[b].rstrip("\0") for a, b in zip(i, j, strict=True)], bool)
+    equal = np.array(
+        [true.texts[a].rstrip("\0") == predicted.texts[b].rstrip("\0") for a, b in zip(i, j, strict=True)], bool
+    )
     images = len(rows)
     rows[:, _TRUE] = np.bincount(image_of_true[legible], minlength=images)
     rows[:, _PREDICTED] = np.bincount(image_of_predicted[kept], minlength=images)

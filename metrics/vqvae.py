@@ -151,7 +151,7 @@ def _upsample(x: Floats, matrix: Floats, bias: Floats) -> Floats:
     return out
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _stamp(stamps, bias, out):  # type: ignore[no-untyped-def]
     """Add up the overlapping 4x4 stamps at stride 2: each pixel lies in up to four of them."""
     n, height, width, _, _, channels = stamps.shape

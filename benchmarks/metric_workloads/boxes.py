@@ -28,7 +28,7 @@ def workloads(scale: float) -> Iterator[Workload]:
 
 
 def text_spotting(images: int) -> Workload:
-    """HierText's sizes: 94 words an image, exponentially spread, turned quadrilaterals, an eighth of them don't-care."""
+    """HierText's sizes: 94 words an image, exponentially spread; turned quadrilaterals, an eighth don't-care."""
     random = np.random.default_rng(0)
     scenes = [_scene(random) for _ in range(images)]
     predictions = [json.dumps(predicted) for _, predicted in scenes]
@@ -225,7 +225,7 @@ def mask_iou(expressions: int) -> Workload:
         chosen = round(expressions * fraction)
         return _naive_masks(decode, texts[:chosen], references[:chosen])
 
-    label = f"mask_iou, {expressions} expressions, 480 x 640 (torch decoder or plain loops, full-size masks, on a twentieth)"
+    label = f"mask_iou, {expressions} expressions, 480 x 640 (torch decoder, full-size masks, on a twentieth)"
     return label, ours, obvious, fraction
 
 
@@ -243,7 +243,7 @@ def _ellipse(random: np.random.Generator) -> tuple[tuple[float, ...], dict[str, 
 def _naive_masks(
     decode: Callable[[np.ndarray], np.ndarray], texts: list[str], references: list[list[dict[str, Any]]]
 ) -> float:
-    """One example at a time, as big_vision's evaluator does it: decode, resize, paste into a full-size mask, compare."""
+    """One example at a time: decode, resize, paste into a full-size mask, compare."""
     import re
 
     from PIL import Image

@@ -11,8 +11,8 @@ import numpy as np
 
 from evalsuite.metrics.base import Answer
 from evalsuite.metrics.box_ap import BoxAP
+from evalsuite.metrics.clipping import EPSILON
 from evalsuite.metrics.geometry import (
-    EPSILON,
     Polygons,
     box_intersections,
     box_ioas,
@@ -65,7 +65,10 @@ def box_iou(lines: list[Line], folder: Path) -> Lines:
             continue
         yield (
             line,
-            [Comparison(name, f(first, second).ravel().tolist(), _flat(expected[name])) for name, f in functions.items()],
+            [
+                Comparison(name, f(first, second).ravel().tolist(), _flat(expected[name]))
+                for name, f in functions.items()
+            ],
         )
 
 
@@ -101,9 +104,7 @@ def hiertext_word_f1(lines: list[Line], folder: Path) -> Lines:
         predictions = [json.dumps(image["pred"]) for image in images]
         total = metric.batch_statistics(predictions, [[{"words": image["gt"]}] for image in images]).sum(axis=0)
         values = metric.finalize(total)
-        comparisons = [
-            Comparison(name, float(total[k]), expected["counts"][name]) for k, name in enumerate(_COUNTS)
-        ]
+        comparisons = [Comparison(name, float(total[k]), expected["counts"][name]) for k, name in enumerate(_COUNTS)]
         for name, official in expected["metrics"].items():
             level, _, rate = name.partition("-")
             ours = f"{'e2e' if level == 'E2E' else 'detection'}_{_RATES[rate]}"
@@ -119,10 +120,10 @@ def coco_map(lines: list[Line], folder: Path) -> Lines:
             yield line, []
             continue
         predictions, references = _corpus(line["inputs"])
-        comparisons = []
         if not predictions:  # no images: nothing to score, and officially -1 throughout
-            yield line, comparisons
+            yield line, []
             continue
+        comparisons: list[Comparison] = []
         ready = BoxAP().prepare(predictions, references)
         weights = np.ones(len(predictions))
         values = ready.weighted_values(weights)

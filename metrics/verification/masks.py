@@ -62,7 +62,9 @@ def referring_seg_miou(lines: list[Line], folder: Path) -> Lines:
                 for name, ours in names.items()
                 if name in expected
             ]
-            comparisons.append(Comparison("invalid", round(values["invalid"] * len(examples)), expected["invalid"], 0.0))
+            comparisons.append(
+                Comparison("invalid", round(values["invalid"] * len(examples)), expected["invalid"], 0.0)
+            )
             if "total" in expected:
                 comparisons.append(Comparison("total", len(examples), expected["total"], 0.0))
             yield line, comparisons

@@ -135,7 +135,6 @@ def cases_of_each_area() -> None:
 cases_of_each_area()
 
 
-
 def runs_here(name: str) -> bool:
     """Whether the program behind a metric is installed; test_java_captions says what holds where it is not."""
     if not issubclass(metric_class(name), JavaCaptionMetric):

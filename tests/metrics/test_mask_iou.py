@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from evalsuite.errors import ScoringError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.metrics.mask_iou import MaskIoU, box_iou
-from evalsuite.metrics.masks import mask_to_rle, parse_segmentation, read_mask, rle_to_mask
-from evalsuite.metrics.vqvae import random_weights
+from evalsuite.metrics.masks import mask_area, mask_to_rle, parse_segmentation, read_mask, rle_to_mask
+from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification.masks import recorded_weights
 
+GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
 SEGMENTS = "".join(f"<seg{code:03d}>" for code in range(0, 128, 8))
 
 
@@ -30,41 +34,16 @@ FULL = np.ones((30, 40), bool)
 
 @pytest.fixture(scope="module")
 def weights_file(tmp_path_factory):
-    """The untrained weights that the official code was run with: seed 20241204, with a last bias of its own."""
     path = tmp_path_factory.mktemp("weights") / "recorded.npz"
-    np.savez(path, **{**random_weights(20241204), "decoder.12.bias": np.array([-0.5957277], np.float32)})
+    np.savez(path, **recorded_weights())
     return str(path)
 
 
-def test_equals_the_official_evaluator(golden, weights_file):
+def test_equals_the_official_evaluator():
     """Single answers and whole corpora: IoU within 1e-4, the rest exactly."""
-    metric = MaskIoU(weights=weights_file)
-    corpora = 0
-    for line in golden("referring_seg_miou"):
-        inputs, expected = line["inputs"], line["expected"]
-        examples = inputs.get("data", [inputs])
-        corpora += len(examples) > 1
-        texts = [as_text(example["token_ids"]) for example in examples]
-        truths = [[{"mask": e["gt_mask_rle"], "box_yxyx": e["gt_bbox_yxyx"]}] for e in examples]
-        values = metric.score(texts, truths)
-        assert values["miou"] == pytest.approx(expected.get("miou", expected.get("iou")), abs=1e-4), line["id"]
-        for ours, theirs in (("box_accuracy_50", "0.5"), ("box_accuracy_75", "0.75")):
-            wanted = expected.get(f"boxacc/{theirs}", expected.get(f"boxacc_{theirs}"))
-            assert values[ours] == pytest.approx(wanted, abs=1e-12), line["id"]
-        assert values["invalid"] * len(examples) == pytest.approx(expected["invalid"]), line["id"]
-    assert corpora >= 5
-
-
-def as_text(token_ids):
-    """The text of PaliGemma token ids up to the end of sequence, without padding."""
-    shown = token_ids[: token_ids.index(1)] if 1 in token_ids else token_ids
-    return "".join(piece(token) for token in shown if token)
-
-
-def piece(token):
-    if 256000 <= token < 257024:
-        return f"<loc{token - 256000:04d}>"
-    return f"<seg{token - 257024:03d}>" if 257024 <= token < 257152 else f" word{token}"
+    verdict = verify_file(GOLDEN / "referring_seg_miou.jsonl.gz")
+    assert verdict.passed, verdict.failures
+    assert verdict.compared > 4 * 20
 
 
 # --- answers ----------------------------------------------------------------------------------------------------
@@ -91,22 +70,24 @@ def test_text_after_the_twenty_tokens_is_ignored():
 )
 def test_anything_else_is_no_segmentation(text):
     assert parse_segmentation(text) is None
-    assert MaskIoU().statistics(text, reference(FULL)).tolist() == [0, 0, 0, 1, 1]
+    assert MaskIoU().statistics(text, reference(FULL)).tolist() == [0, 0, 0, 1, 0, FULL.size, 1]
 
 
 @pytest.mark.parametrize("box", [(500, 0, 500, 900), (0, 900, 500, 900), (600, 0, 500, 900), (0, 901, 500, 900)])
 def test_a_box_without_area_is_invalid(box):
-    assert MaskIoU().statistics(answer(*box), reference(FULL)).tolist() == [0, 0, 0, 1, 1]
+    assert MaskIoU().statistics(answer(*box), reference(FULL)).tolist() == [0, 0, 0, 1, 0, FULL.size, 1]
 
 
 def test_a_box_thinner_than_a_pixel_is_invalid_but_its_box_is_scored():
     box = (0, 500, 1023, 501)
     truth = reference(FULL, np.array(box) / 1023)
-    assert MaskIoU().statistics(answer(*box), truth).tolist() == [0, 1, 1, 1, 1]
+    assert MaskIoU().statistics(answer(*box), truth).tolist() == [0, 1, 1, 1, 0, FULL.size, 1]
 
 
 def test_an_empty_truth_scores_zero():
-    assert MaskIoU().statistics(answer(), reference(np.zeros((30, 40), bool), (0, 0, 0, 0))).tolist() == [0, 0, 0, 0, 1]
+    row = MaskIoU().statistics(answer(), reference(np.zeros((30, 40), bool), (0, 0, 0, 0)))
+    assert row[[0, 1, 2, 3, 4, 6]].tolist() == [0, 0, 0, 0, 0, 1]
+    assert row[5] > 0
 
 
 # --- scores -----------------------------------------------------------------------------------------------------
@@ -128,7 +109,23 @@ def test_the_mask_itself_scores_one():
         "box_accuracy_50": 1.0,
         "box_accuracy_75": 1.0,
         "invalid": 0.0,
+        "oiou": 1.0,
     }
+
+
+def test_overall_iou_weighs_expressions_by_their_pixels():
+    """All pixels of a small mask, and none of a large one that has no valid answer."""
+    box = (200, 100, 900, 1000)
+    mask = predicted_mask(8, 9, box)
+    values = MaskIoU().score([answer(*box), "none"], [reference(mask, np.array(box) / 1023), reference(FULL)])
+    assert values["miou"] == 0.5
+    assert values["oiou"] == mask.sum() / (mask.sum() + FULL.size)
+
+
+def test_the_area_of_a_mask_needs_no_decoding():
+    mask = np.random.default_rng(0).random((13, 7)) > 0.5
+    assert mask_area({"size": [13, 7], "counts": mask_to_rle(mask)}) == mask.sum()
+    assert mask_area({"size": [10, 10], "polygons": [[0, 0, 4, 0, 4, 4, 0, 4]]}) == 16
 
 
 def test_nothing_is_drawn_outside_the_box():
@@ -141,9 +138,10 @@ def test_a_batch_scores_as_its_examples_do():
     truths = [reference(FULL)] * len(texts)
     metric = MaskIoU()
     batch = metric.batch_statistics(texts, truths)
-    assert batch.shape == (320, 5)
+    assert batch.shape == (320, 7)
     singles = np.stack([metric.statistics(text, truth) for text, truth in zip(texts[:4], truths[:4], strict=True)])
-    assert batch == pytest.approx(np.tile(singles, (80, 1)), abs=1e-3)
+    assert batch[:, :4] == pytest.approx(np.tile(singles[:, :4], (80, 1)), abs=1e-3)
+    assert batch[:, 4:] == pytest.approx(np.tile(singles[:, 4:], (80, 1)), rel=0.01)
 
 
 def test_a_pixel_box_is_the_normalised_box_times_the_size():

@@ -47,7 +47,9 @@ def objects() -> dict[str, Any]:
     ]
     perfect, predictions = [], []
     for number, scene in enumerate(scenes):
-        found = [{"category": c, "bbox": box, "score": 0.9 - 0.1 * k - 0.01 * number} for k, (c, box) in enumerate(scene)]
+        found = [
+            {"category": c, "bbox": box, "score": 0.9 - 0.1 * k - 0.01 * number} for k, (c, box) in enumerate(scene)
+        ]
         perfect.append(Answer(json.dumps(found), id=str(number)))
         shifted = [{**one, "bbox": [x + 3 * number, y, w, h]} for one in found for x, y, w, h in [one["bbox"]]]
         shifted[number % 3]["category"] = "cat"
