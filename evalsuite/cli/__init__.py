@@ -20,7 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("evalsuite.cli.score", "Score the stored predictions of runs again, without a model."),
     "report": ("evalsuite.cli.report", "Print and write the tables of one or more runs."),
     "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
-    "metrics": ("evalsuite.cli.metrics", "List and show metrics."),
+    "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
     "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
 }
 

@@ -208,7 +208,7 @@ class TestOneFolderOneRun:
         with pytest.raises(StoreError, match="move the whole folder away"):
             run()
         (tmp_path / "out" / "manifest.json").unlink()
-        with pytest.raises(StoreError, match="holds answers but no manifest.json"):
+        with pytest.raises(StoreError, match=r"holds answers but no manifest\.json"):
             run()
         (tmp_path / "out").rename(tmp_path / "away")
         assert run().ok
