@@ -10,7 +10,7 @@ from typing import Any
 from evalsuite.errors import StoreError, UsageError
 from evalsuite.reports.bars import interval_bar
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
-from evalsuite.reports.rows import ResultRow, read_rows
+from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import RunFacts, read_facts
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
 from evalsuite.runfolder import write_atomically
@@ -31,7 +31,7 @@ def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFil
     out: None for ``report/`` in the first run.
     Raises StoreError when a run has no readable manifest or results, or the files cannot be written.
     """
-    runs = [Path(run) for run in run_dirs]
+    runs = run_folders(run_dirs)
     if not runs:
         raise UsageError("a report needs at least one run folder")
     folder = out if out is not None else runs[0] / "report"

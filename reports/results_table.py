@@ -95,23 +95,29 @@ def run_tables(rows: Iterable[ResultRow]) -> list[Table]:
 
 def caption(rows: Sequence[ResultRow]) -> str:
     """What a reader must know: whether the values can be compared with published ones, and what the intervals are."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, list[ResultRow]] = {}
     for row in rows:
-        reason = not_comparable(row)
-        if reason:
-            names = reasons.setdefault(reason, [])
-            if row.run not in names:
-                names.append(row.run)
-    several = len({row.run for row in rows}) > 1
-    sentences = []
-    for reason, runs in reasons.items():
-        which = f" of {', '.join(runs)}" if several else ""
-        sentences.append(f"Values{which} are not comparable with published numbers: {reason}.")
+        if reason := not_comparable(row):
+            reasons.setdefault(reason, []).append(row)
+    sentences = [
+        f"Values{_of_which(meant, rows)} are not comparable with published numbers: {reason}."
+        for reason, meant in reasons.items()
+    ]
     if any(row.ci_low is not None for row in rows):
         sentences.append("Intervals are 95% intervals over the examples.")
     if any(difference(row, published_for(row)) is not None for row in rows):
         sentences.append("Difference is this value minus the published one.")
     return " ".join(sentences)
+
+
+def _of_which(meant: Sequence[ResultRow], rows: Sequence[ResultRow]) -> str:
+    """`` of ...`` for some of the rows: the runs where whole runs are meant, else the tasks; "" for all of them."""
+    if len(meant) == len(rows):
+        return ""
+    runs = {row.run for row in meant}
+    whole = len(meant) == sum(row.run in runs for row in rows)
+    names = dict.fromkeys(row.run if whole else task_name(row) for row in meant)
+    return f" of {', '.join(names)}"
 
 
 def part_name(row: ResultRow) -> str:

@@ -22,20 +22,33 @@ def read_rows(runs: Iterable[Path]) -> list[ResultRow]:
     Raises StoreError that names the file, the row and the field when something is missing or has another shape.
     """
     rows: list[ResultRow] = []
-    for run in map(Path, runs):
-        rows.extend(_read_file(run if run.suffix == ".json" else run / RESULTS))
+    for folder in run_folders(runs):
+        rows.extend(_read_file(folder / RESULTS))
     return rows
 
 
+def run_folders(runs: Iterable[Path]) -> list[Path]:
+    """The folders of these runs, each once; a run may be given as its folder or as its ``results.json``."""
+    folders = {}
+    for run in map(Path, runs):
+        folder = run.parent if run.is_file() else run
+        folders.setdefault(folder.resolve(), folder)
+    return list(folders.values())
+
+
 def not_comparable(row: ResultRow) -> str:
-    """Why the value must not be compared with a published one, or "": synthetic data, or no trained model."""
+    """Why the value must not be compared with a published one, or "": synthetic data, no trained model or mask
+    decoder, or only a part of the examples.
+    """
     if row.data == "synthetic":
         return "the data are synthetic"
     if row.backend not in ("replay", "echo") and row.model in ("tiny", "tiny-paligemma"):
         return "the model has random weights"
     if row.backend == "echo":
         return "the answers are not a model's"
-    return ""
+    if "weights:random" in row.signature:
+        return "the mask decoder has random weights (give --metric-option mask_iou.weights=FILE)"
+    return row.partial
 
 
 def _read_file(path: Path) -> list[ResultRow]:

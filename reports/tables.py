@@ -203,10 +203,11 @@ def _class(column: Column) -> str:
 # --- terminal ------------------------------------------------------------------------------------------------------
 
 
-def to_terminal(table: Table) -> RichTable:
+def to_terminal(table: Table, width: int | None = None) -> RichTable:
     """A rich table, to be printed by ``rich.console.Console``. Control characters of the text are removed.
 
-    Code columns (signatures) are long: each of their values is printed once below the table instead.
+    Code columns (signatures) are long: each of their values is printed once below the table instead. width: columns of
+    the terminal; where they do not suffice, the least needed columns of the table are left out.
     """
     from rich import box
     from rich.table import Table as RichTable
@@ -218,6 +219,7 @@ def to_terminal(table: Table) -> RichTable:
             codes = dict.fromkeys(row[index].text for row in table.rows if row[index].text)
             below.append(f"{column.title}: {', '.join(codes)}")
     table = table.without(*(column.key for column in table.columns if column.kind == "code"))
+    table = _fitting(table, width)
     rich_table = RichTable(
         title=Text(one_line(table.title)),
         caption=Text("\n".join(one_line(line) for line in below if line)),
@@ -231,6 +233,24 @@ def to_terminal(table: Table) -> RichTable:
     for row in table.rows:
         rich_table.add_row(*(Text(one_line(cell.text)) for cell in row))
     return rich_table
+
+
+_LEAST_NEEDED = ("published_for", "ci", "errors", "difference", "published", "n", "part")
+
+
+def _fitting(table: Table, width: int | None) -> Table:
+    """The table without as many columns as it takes to fit, the least needed first."""
+    for key in _LEAST_NEEDED:
+        if width is None or _natural_width(table) <= width:
+            break
+        table = table.without(key)
+    return table
+
+
+def _natural_width(table: Table) -> int:
+    """Characters that a line takes when no cell is folded."""
+    lines = [[column.title for column in table.columns], *([cell.text for cell in row] for row in table.rows)]
+    return 2 + sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True))
 
 
 def one_line(text: str) -> str:

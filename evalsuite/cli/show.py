@@ -76,7 +76,7 @@ def print_rows(rows: Sequence[ResultRow]) -> None:
     from evalsuite.reports import run_table, to_terminal
 
     console = Console() if sys.stdout.isatty() else Console(width=200)
-    console.print(to_terminal(run_table(rows)))
+    console.print(to_terminal(run_table(rows), console.width))
 
 
 def _by_message(failures: Mapping[str, str]) -> dict[str, list[str]]:

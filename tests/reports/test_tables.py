@@ -99,6 +99,21 @@ class TestRunTable:
         assert [cells(table, 0)["difference"], cells(table, 1)["difference"]] == ["+0.6", ""]
         assert [cells(table, 0)["run"], cells(table, 1)["run"]] == ["real", "toy"]
 
+    def test_a_part_of_the_split_is_not_compared_and_the_caption_says_which(self, make_row: MakeRow) -> None:
+        table = run_table([make_row(partial="126 of 5,000 examples", title="A", paper_name="NoCaps"), make_row()])
+        assert "difference" in cells(table) and cells(table)["difference"] == ""
+        assert "Values of NoCaps are not comparable with published numbers: 126 of 5,000 examples." in table.caption
+
+    def test_masks_of_a_random_decoder_are_not_compared(self, make_row: MakeRow) -> None:
+        table = run_table([make_row(signature="mask_iou|v1|weights:random(seed=0)")])
+        assert "difference" not in cells(table) and "--metric-option mask_iou.weights=FILE" in table.caption
+
+    def test_a_narrow_terminal_keeps_task_metric_and_value(self, make_row: MakeRow) -> None:
+        table = run_table([make_row()])
+        wide = [column.header for column in to_terminal(table, 200).columns]
+        narrow = [str(column.header) for column in to_terminal(table, 50).columns]
+        assert len(wide) > len(narrow) and {"Task", "Metric", "Value"} <= set(narrow)
+
     def test_secondary_metrics_and_unnamed_strata_come_in_a_second_table(self, make_row: MakeRow) -> None:
         rows = [
             make_row(metric="bleu_4", headline=False),
@@ -144,6 +159,10 @@ class TestRows:
     def test_rows_come_back_as_they_were_written(self, make_row: MakeRow, make_run: MakeRun) -> None:
         rows = [make_row(), make_row(value=None, ci_low=None, ci_high=None)]
         assert read_rows([make_run(rows)]) == rows
+
+    def test_a_run_counts_once_given_twice_or_as_its_results_file(self, make_run: MakeRun, make_row: MakeRow) -> None:
+        folder = make_run([make_row()], "x.json")
+        assert len(read_rows([folder, folder, folder / "results.json"])) == 1
 
     def test_fields_of_a_later_version_are_ignored(self, make_row: MakeRow, make_run: MakeRun) -> None:
         path = make_run([make_row()]) / "results.json"
