@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric
+from evalsuite.metrics.groups import statistics_by_group
 from evalsuite.parsing import parse_answer
 from evalsuite.results import ResultRow, write_results
 from evalsuite.runfolder import STORE, describe_failure, read_manifest
@@ -168,7 +169,8 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
     for metric in metrics:
         metric.check()
     predictions = store.read(spec.id, split, manifest["tasks"][spec.id]["stops"].get(split))
-    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics, context.workers)
+    corpora = [use.corpus for use in spec.metrics]
+    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics, corpora, groups, context.workers)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
     partial = _partial(spec, split, len(statistics[0]), manifest)
@@ -241,15 +243,20 @@ def _answer(prediction: Prediction, spec: TaskSpec) -> Answer:
 
 
 def _all_statistics(
-    parts: Iterator[_Scorable], metrics: list[Metric], workers: StatisticsWorkers
+    parts: Iterator[_Scorable],
+    metrics: list[Metric],
+    corpora: Sequence[str | None],
+    groups: _Groups,
+    workers: StatisticsWorkers,
 ) -> list[Array] | None:
     """A table (n, k) of statistics per metric; ``metrics`` that need the corpus are replaced by prepared ones.
 
-    Only when some metric needs the corpus is it held in memory.
+    Only when some metric needs the corpus is it held in memory. corpora: per metric, the stratum whose values are
+    corpora of their own; its examples are then computed within these.
     """
     import numpy as np
 
-    if any(metric.needs_corpus for metric in metrics):
+    if any(corpora) or any(metric.needs_corpus for metric in metrics):
         whole = _Scorable([], [])
         for part in parts:
             whole.answers.extend(part.answers)
@@ -260,8 +267,12 @@ def _all_statistics(
     tables: list[list[Array]] = [[] for _ in metrics]
     for part in parts:
         if part.answers:
-            for table, metric in zip(tables, metrics, strict=True):
-                table.append(workers.batch_statistics(metric, part.predictions(metric), part.references))
+            for table, metric, corpus in zip(tables, metrics, corpora, strict=True):
+                predictions = part.predictions(metric)
+                if corpus is None:
+                    table.append(workers.batch_statistics(metric, predictions, part.references))
+                else:
+                    table += statistics_by_group([metric], predictions, part.references, groups.codes[corpus])
     return [np.concatenate(table) for table in tables] if tables[0] else None
 
 

@@ -146,3 +146,25 @@ def test_a_value_that_is_not_defined_is_null_everywhere(run: Run, monkeypatch: p
 
     (row,) = pq.read_table(result.folder / "results.parquet").to_pylist()
     assert row["value"] is None and row["partial"] == "" and row["n"] == 8
+
+
+def test_strata_can_be_corpora_of_their_own(run: Run) -> None:
+    """Document frequencies of a language are those of its own references: each scores as if it were alone."""
+    from evalsuite.metrics import load_metric
+
+    texts = {
+        "en": ["a red car", "two dogs run fast", "a cat"],
+        "de": ["ein rotes auto", "zwei hunde laufen", "das ist ein kleiner roter Hund"],
+    }
+    rows = [
+        {"id": f"{language}{n}", "question": text, "answer": [text, "yes"], "kind": language}
+        for language, captions in texts.items()
+        for n, text in enumerate(captions)
+    ]
+    use = {"name": "cider", "headline": True, "corpus": "kind"}
+    fields = {"id": "id", "references": "answer", "values": {"question": "question"}, "strata": {"kind": "kind"}}
+    values = {row.stratum: row.value for row in run(rows, metrics=[use], fields=fields).rows}
+    for language, captions in texts.items():
+        alone = load_metric("cider").score(["yes"] * 3, [[text, "yes"] for text in captions])["cider"]
+        assert values[f"kind={language}"] == pytest.approx(100 * alone)
+    assert values[""] == pytest.approx((values["kind=en"] + values["kind=de"]) / 2)

@@ -126,6 +126,8 @@ def _metrics(spec: TaskSpec) -> Iterator[Problem]:
         if use in seen:
             yield ("metrics", i), f"the same as metrics[{seen.index(use)}]"
         seen.append(use)
+        if metric.corpus is not None and metric.corpus not in spec.fields.strata:
+            yield ("metrics", i, "corpus"), _unknown("stratum", metric.corpus, spec.fields.strata, "fields.strata")
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:

@@ -194,6 +194,10 @@ class MetricUse(_Model):
         description="paligemma: as the papers scored. official: the benchmark's own rule, where it differs",
     )
     headline: bool = Field(default=False, description="the number that stands for the task; exactly one metric")
+    corpus: Identifier | None = Field(
+        default=None,
+        description="stratum whose values are corpora of their own, such as languages, for document frequencies",
+    )
 
 
 class TaskSpec(_Model):
