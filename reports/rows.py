@@ -29,7 +29,7 @@ def read_rows(runs: Iterable[Path]) -> list[ResultRow]:
 
 def run_folders(runs: Iterable[Path]) -> list[Path]:
     """The folders of these runs, each once; a run may be given as its folder or as its ``results.json``."""
-    folders = {}
+    folders: dict[Path, Path] = {}
     for run in map(Path, runs):
         folder = run.parent if run.is_file() else run
         folders.setdefault(folder.resolve(), folder)
