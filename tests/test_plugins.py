@@ -74,3 +74,11 @@ def test_lists_show_them(package: Path, evalsuite: Call) -> None:
 def test_without_the_package_the_names_are_unknown(evalsuite: Call) -> None:
     assert "unknown task 'own'" in evalsuite("tasks", "show", "own").stderr
     assert "unknown metric 'first_word'" in evalsuite("metrics", "show", "first_word").stderr
+
+
+def test_a_metric_that_cannot_be_loaded_costs_no_other(package: Path, evalsuite: Call) -> None:
+    (package / "first_word.py").write_text("import a_package_that_is_not_there\nSPECS = ''\n")
+    listed = evalsuite("metrics", path=(package,))
+    assert listed.returncode == 0 and "anls" in listed.stdout
+    assert "metric 'first_word' of package slow-backend cannot be loaded" in listed.stderr
+    assert max(map(len, listed.stdout.splitlines())) < 220

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalsuite.errors import UsageError
+
 if TYPE_CHECKING:
     from evalsuite.metrics.verification import Verdict
+
+
+VALUES_SHOWN = 3
 
 
 @click.group("metrics", invoke_without_command=True)
@@ -24,13 +29,25 @@ def command(context: click.Context, as_json: bool) -> int | None:
     from evalsuite.metrics import known_metrics
     from evalsuite.metrics.documentation import describe
 
-    found = [describe(name) for name in known_metrics()]
+    found, broken = [], []
+    for name in known_metrics():
+        try:
+            found.append(describe(name))
+        except UsageError as error:  # a metric of another package
+            broken.append(str(error))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(metric) for metric in found], indent=1, default=str))
     else:
-        rows = [[m.name, ", ".join(value.name for value in m.values), m.definition.split("\n")[0]] for m in found]
+        rows = [[m.name, _shown([value.name for value in m.values]), m.definition.split("\n")[0]] for m in found]
         print_columns(["metric", "values", "definition"], rows)
+    for message in broken:
+        click.echo(f"note: {message}", err=True)
     return 0
+
+
+def _shown(values: list[str]) -> str:
+    """The first values of a metric; ``metrics show`` prints all."""
+    return ", ".join(values) if len(values) <= VALUES_SHOWN else f"{', '.join(values[:2])}, … ({len(values)})"
 
 
 @command.command("show")
