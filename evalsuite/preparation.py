@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.types import ImagePreparation
+from evalsuite.types import ImagePreparation, Request
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 WHITE = 255
+RED = (255, 0, 0)
 
 
 def prepare_frames(frames: Sequence[Image], resolution: int, preparation: ImagePreparation) -> Pixels:
@@ -37,8 +38,48 @@ def prepare_frames(frames: Sequence[Image], resolution: int, preparation: ImageP
     out: Any = np.empty((len(frames), resolution, resolution, 3), dtype)
     for index, frame in enumerate(frames):
         _fill(out[index], frame, preparation)
+        if preparation.outline is not None:
+            _draw_outline(out[index], preparation.outline)
     pixels: Pixels = out
     return pixels
+
+
+def request_frames(request: Request) -> list[Image]:
+    """All frames of a request in order, for models that bring their own image preparation.
+
+    An outline is drawn on the stored image then, as wide as one pixel of a picture of 224 pixels.
+    Raises ExampleError when an image cannot be opened.
+    """
+    frames = [frame for visual in request.visuals for frame in visual.frames()]
+    outline = request.preparation.outline
+    return frames if outline is None else [_outlined(frame, outline) for frame in frames]
+
+
+def _outlined(image: Image, outline: tuple[float, float, float, float]) -> Image:
+    from PIL import ImageDraw
+
+    copy = image.copy()
+    left, top, right, bottom = outline
+    box = (left * (copy.width - 1), top * (copy.height - 1), right * (copy.width - 1), bottom * (copy.height - 1))
+    ImageDraw.Draw(copy).rectangle(box, outline=RED, width=max(1, round(max(copy.size) / 224)))
+    return copy
+
+
+def _draw_outline(out: Pixels, outline: tuple[float, float, float, float]) -> None:
+    """A red box, one pixel wide, as ``tf.image.draw_bounding_boxes`` draws it: corners are cut down to whole pixels of
+    a picture that ends at size - 1, and sides beyond the picture are left out."""
+    side = out.shape[0]
+    left, top, right, bottom = (int(share * (side - 1)) for share in outline)
+    if left > right or top > bottom or left >= side or top >= side or right < 0 or bottom < 0:
+        return
+    columns = slice(max(left, 0), min(right, side - 1) + 1)
+    rows = slice(max(top, 0), min(bottom, side - 1) + 1)
+    for row in (top, bottom):
+        if 0 <= row < side:
+            out[row, columns] = RED
+    for column in (left, right):
+        if 0 <= column < side:
+            out[rows, column] = RED
 
 
 def to_unit_range(pixels: Pixels) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from evalsuite.errors import ExampleError
 from evalsuite.specs.checks import split_placeholders
 from evalsuite.specs.schema import TaskSpec
@@ -16,7 +18,13 @@ class RequestBuilder:
 
     def __init__(self, spec: TaskSpec, *, log_probabilities: bool = False) -> None:
         self._texts, self._names = split_placeholders(spec.prompt.prefix)
-        self._decoding = Decoding(spec.decoding.max_new_tokens, spec.decoding.beam_size, log_probabilities)
+        decoding = spec.decoding
+        self._decoding = Decoding(
+            decoding.max_new_tokens,
+            decoding.beam_size,
+            log_probabilities or decoding.log_probabilities,
+            tuple(decoding.forbidden_tokens),
+        )
         self._preparation = ImagePreparation(spec.image.resize, spec.image.antialias, spec.image.truncate)
         self._max_prompt_tokens = spec.prompt.max_tokens
 
@@ -33,12 +41,15 @@ class RequestBuilder:
 
     def __call__(self, example: Example) -> Request:
         """The request for one example. Raises ExampleError when a value of the prompt is missing."""
+        preparation = self._preparation
+        if example.outline is not None:
+            preparation = dataclasses.replace(preparation, outline=example.outline)
         return Request(
             example.key,
             self.prompt(example),
             example.visuals,
             self._decoding,
-            self._preparation,
+            preparation,
             self._max_prompt_tokens,
         )
 

@@ -48,6 +48,7 @@ class Example:
     """One item of a benchmark, after its columns were mapped to fields.
 
     fields: values for the prompt template, all text.
+    outline: box to draw on the image, [left, top, right, bottom] in shares of its width and height.
     references: what the metrics compare with; each metric says which form it expects.
     strata: the groups the example is reported under, such as ``{"subset": "human"}``.
     position: place in the source, from 0; resuming skips positions that are stored.
@@ -59,6 +60,7 @@ class Example:
     fields: Mapping[str, str]
     references: Sequence[JsonValue]
     strata: Mapping[str, str]
+    outline: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +70,28 @@ class ImagePreparation:
     resize: ``stretch`` destroys the aspect ratio, ``pad`` keeps it and fills with white.
     antialias: widen the bilinear kernel when shrinking, as ``tf.image.resize(antialias=True)``.
     truncate: cut the resized values down to uint8 (stills) or keep them float (video frames).
+    outline: red box drawn after the resize, [left, top, right, bottom] in shares of the image
+        (``pp/proj/paligemma/widgetcap.py``).
     """
 
     resize: str = "stretch"
     antialias: bool = True
     truncate: bool = True
+    outline: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How an answer is generated. ``beam_size`` 1 is greedy. The end-of-sequence token counts as a new token."""
+    """How an answer is generated. ``beam_size`` 1 is greedy. The end-of-sequence token counts as a new token.
+
+    forbidden: tokens that are never chosen, ``<eos>`` for end-of-sequence; ``log_probabilities`` stay those of the
+        unmasked softmax (big_vision ``predict_fns.py``, masked decoding). One that the model lacks cannot be chosen.
+    """
 
     max_new_tokens: int
     beam_size: int = 1
     log_probabilities: bool = False
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ functions these exist (``FUNCTIONS`` is the list):
     letter(index)         0 -> "A"
     lettered(list)        ["x", "y"] -> ["(A) x", "(B) y"]
     corners(box)          [x, y, width, height] -> [x1, y1, x2, y2]
+    shares(box, size)     [x1, y1, x2, y2] in pixels of an image of [height, width] -> shares of its sides
     image_size(image)     [height, width] in pixels, from the header alone where there is one
 """
 
@@ -139,6 +140,12 @@ def _corners(box: Any) -> list[float]:
     return [left, top, left + width, top + height]
 
 
+def _shares(box: Any, size: Any) -> list[float]:
+    left, top, right, bottom = _list(box)
+    height, width = _list(size)
+    return [left / width, top / height, right / width, bottom / height]
+
+
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"a list is needed, not {_kind(value)}")
@@ -159,6 +166,7 @@ _PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "lettered": (1, _lettered),
     "lower": (1, _each(str.lower)),
     "replace": (3, lambda value, old, new: text(value).replace(text(old), text(new))),
+    "shares": (2, _shares),
     "split": (2, lambda value, separator: text(value).split(text(separator))),
     "strip": (1, _each(str.strip)),
     "text": (1, text),

@@ -1,21 +1,22 @@
-"""Records from local files: JSON lines, JSON, CSV, TSV, Parquet and COCO caption annotations."""
+"""Records from local files: JSON lines, JSON, CSV, TSV, Parquet, and the formats that benchmarks come in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.data.expressions import Columns
-from evalsuite.data.fingerprints import file_digest
-from evalsuite.data.readers import READERS, RecordFile, coco_captions, ending, stem
+from evalsuite.data.fingerprints import file_digests
+from evalsuite.data.formats import RECORDS, load_format
+from evalsuite.data.readers import READERS, RecordFile, ending, stem
 from evalsuite.errors import DataError, did_you_mean
 from evalsuite.types import JsonValue, Record
 
 if TYPE_CHECKING:
     from evalsuite.specs.schema import FilesSource as FilesSpec
 
-SOURCE_FILE = "source_file"
+SOURCE_FILE, SOURCE_PATH = "source_file", "source_path"
 ANY_COLUMN = Columns(None, frozenset())
 
 
@@ -23,9 +24,9 @@ class FilesSource:
     """The splits of one task below a folder.
 
     A split is the files that ``files.splits`` names (globs allowed, sorted by name), else ``<split>.<ending>`` or
-    ``<split>-*-of-*.<ending>``. Every record gets ``source_file``, the name of its file without ending, unless it has
-    such a column. Memory does not grow with the data for JSON lines, CSV, TSV and Parquet; a JSON document is read
-    whole.
+    ``<split>-*-of-*.<ending>``. Every record gets ``source_file``, the name of its file without ending, and
+    ``source_path``, the same with the folders below the data folder, unless it has such columns. Memory does not grow
+    with the data for JSON lines, CSV, TSV and Parquet; a JSON document is read whole.
 
     columns: what the mapping reads; nothing else is read from Parquet, and a missing one is found at once.
     """
@@ -34,7 +35,7 @@ class FilesSource:
         if not folder.is_dir():
             raise DataError(f"{folder}: there is no such folder")
         self._folder, self._files = folder, files
-        self._columns = Columns(columns.needed, columns.required - {SOURCE_FILE})
+        self._columns = Columns(columns.needed, columns.required - {SOURCE_FILE, SOURCE_PATH})
 
     @property
     def media_root(self) -> Path:
@@ -49,20 +50,32 @@ class FilesSource:
         """All records, file by file. Raises DataError for a missing file or column, or a malformed line."""
         for path in self._paths(split):
             name = stem(path)
+            place_below = path.parent.relative_to(self._folder) / name
             reader = self._reader(path)
             for place, record in enumerate(reader.records(self._columns.needed)):
                 if place == 0:
                     self._check_columns(reader, record)
                 record.setdefault(SOURCE_FILE, name)
+                record.setdefault(SOURCE_PATH, place_below.as_posix())
                 yield record
 
     def fingerprint(self, split: str) -> Mapping[str, JsonValue]:
-        """Name, size and SHA-256 of each annotation file. Images are not read."""
-        return {"files": [file_digest(path, self._folder) for path in self._paths(split)]}
+        """Name, size and SHA-256 of the annotation files. Images are not read."""
+        return {"files": file_digests(self._paths(split), self._folder)}
 
-    def _reader(self, path: Path) -> RecordFile:
-        if self._files.format == "coco_captions":
-            return RecordFile(path, coco_captions)
+    def table(self, split: str, patterns: Sequence[str]) -> Iterator[Record]:
+        """The records of other files below the folder, for a lookup."""
+        for path in self._matches(split, patterns):
+            yield from self._reader(path, RECORDS).records()
+
+    def table_fingerprint(self, split: str, patterns: Sequence[str]) -> JsonValue:
+        return file_digests(self._matches(split, patterns), self._folder)
+
+    def _reader(self, path: Path, format: str | None = None) -> RecordFile:
+        format = format or self._files.format
+        if format != RECORDS:
+            read = load_format(format)
+            return RecordFile(path, lambda place, _columns: read(place))
         kind = ending(path)
         if kind not in READERS:
             raise DataError(f"{path}: files ending in {path.suffix!r} cannot be read. Known: {', '.join(READERS)}")
@@ -78,15 +91,16 @@ class FilesSource:
 
     def _paths(self, split: str) -> list[Path]:
         patterns = self._files.splits.get(split)
-        if patterns is None:
-            return self._by_name(split)
+        return self._by_name(split) if patterns is None else self._matches(split, patterns)
+
+    def _matches(self, split: str, patterns: Sequence[str]) -> list[Path]:
         found: list[Path] = []
         for pattern in patterns:
             matches = sorted(path for path in self._folder.glob(self._inside(pattern)) if path.is_file())
             if not matches:
                 raise self._not_found(split, [pattern])
-            found += [path for path in matches if path not in found]
-        return found
+            found += matches
+        return list(dict.fromkeys(found))
 
     def _by_name(self, split: str) -> list[Path]:
         endings = [*READERS, *(f"{kind}.gz" for kind in READERS if kind != "parquet")]

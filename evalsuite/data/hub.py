@@ -13,6 +13,7 @@ from evalsuite.errors import DataError, did_you_mean
 from evalsuite.types import JsonValue, Record
 
 if TYPE_CHECKING:
+    from evalsuite.specs.schema import HubLookup
     from evalsuite.specs.schema import HubSource as HubSpec
 
 ANY_COLUMN = Columns(None, frozenset())
@@ -115,6 +116,27 @@ class HubSource:
             "split": self._spec.splits.get(split, split),
             "revision": self._commit(),
         }
+
+    def table(self, split: str, lookup: HubLookup) -> Iterator[Record]:
+        """The records of another table, for a lookup."""
+        yield from self._table_source(lookup).records(split)
+
+    def table_fingerprint(self, split: str, lookup: HubLookup) -> JsonValue:
+        return dict(self._table_source(lookup).fingerprint(split))
+
+    def _table_source(self, lookup: HubLookup) -> HubSource:
+        """The other table: of the same data set at the same commit unless the lookup names another."""
+        revision = lookup.revision if lookup.id else self._commit()
+        spec = self._spec.model_copy(
+            update={
+                "id": lookup.id or self._spec.id,
+                "config": lookup.config,
+                "revision": revision,
+                "splits": lookup.splits,
+                "lookups": [],
+            }
+        )
+        return HubSource(spec, ANY_COLUMN, self._gating, self._hub)
 
     def _commit(self) -> str:
         if self._revision is None:

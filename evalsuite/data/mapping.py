@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ class Mapper:
         named = _named(fields)
         self._all = _compiled(spec.id, named, self._media.size)
         self._explode = self._all.pop("explode", None)
+        self._where = self._all.get("where")
+        self._outline = self._all.get("outline")
         self._id, self._references = self._all["id"], self._all["references"]
         self._images = [(name, self._all[name]) for name in named if name.startswith("images")]
         self._video = self._all.get("video")
@@ -59,29 +62,32 @@ class Mapper:
         self._sees_position = self.columns.needed is None or "position" in self.columns.needed
 
     @property
-    def explodes(self) -> bool:
-        """Whether a record may become any number of examples."""
-        return self._explode is not None
+    def one_to_one(self) -> bool:
+        """Whether every record becomes exactly one example."""
+        return self._explode is None and self._where is None
 
     def map(self, record: Record, split: str, position: int, place: int | None = None) -> list[Example | BadExample]:
         """The examples of a record.
 
         position: running number, in the split, of its first example. place: the record's own number, the same as
-        ``position`` unless records explode.
+        ``position`` unless records explode or are left out.
         """
         scopes = self.scopes(record, position if place is None else place)
         return [self.example(scope, split, position + number) for number, scope in enumerate(scopes)]
 
     def scopes(self, record: Record, place: int) -> Iterator[Record]:
         """What the expressions see, once per example: the record with ``position`` (its ``place`` in the source, unless
-        it has such a column), and with ``item`` and ``index`` where it explodes.
+        it has such a column), and with ``item`` and ``index`` where it explodes. Those that ``where`` leaves out are
+        not among them.
 
-        A record whose ``explode`` gives no list is handed on as it is; :meth:`example` then explains the error.
+        A record whose ``explode`` or ``where`` cannot be read is handed on as it is; :meth:`example` then explains the
+        error.
         """
         if self._sees_position:
             record = {"position": place, **record}
         if self._explode is None:
-            yield record
+            if self._chosen(record):
+                yield record
             return
         try:
             items = self._explode.get(record)
@@ -91,7 +97,17 @@ class Mapper:
             yield record
             return
         for index, item in enumerate(items):
-            yield {**record, "item": item, "index": index}
+            scope = {**record, "item": item, "index": index}
+            if self._chosen(scope):
+                yield scope
+
+    def _chosen(self, scope: Record) -> bool:
+        if self._where is None or not self._where.columns.required <= scope.keys():
+            return True
+        try:
+            return bool(self._where.get(scope))
+        except (ValueError, TypeError, ExampleError):
+            return True
 
     def example(self, scope: Record, split: str, position: int) -> Example | BadExample:
         """One of :meth:`scopes` as an Example, or as a BadExample that names the field and the expression."""
@@ -104,6 +120,7 @@ class Mapper:
                 {name: _text(f"values.{name}", get, scope) for name, get in self._values.items()},
                 self._reference_list(scope),
                 {name: _text(f"strata.{name}", get, scope) for name, get in self._strata.items()},
+                None if self._outline is None else _box(self._outline, scope),
             )
         except ExampleError as error:
             return self._bad(scope, split, position, str(error))
@@ -127,6 +144,8 @@ class Mapper:
     def _check_columns(self, scope: Record) -> None:
         if self._explode is not None and "item" not in scope:
             raise ExampleError(f"field 'explode' (expression {self._explode.text!r}) gives no list")
+        if self._where is not None:
+            _readable("where", self._where, scope)
         if self._required <= scope.keys():
             return
         name = min(self._required - scope.keys())
@@ -172,7 +191,8 @@ class Mapper:
 
 def _named(fields: Fields) -> dict[str, str]:
     """Field name, as messages show it -> expression."""
-    named = {"explode": fields.explode, "id": fields.id, "video": fields.video, "references": fields.references}
+    names = ("explode", "where", "id", "video", "outline", "references")
+    named: dict[str, str | None] = {name: getattr(fields, name) for name in names}
     named |= {f"images[{place}]": expression for place, expression in enumerate(fields.images)}
     named |= {f"values.{name}": expression for name, expression in fields.values.items()}
     named |= {f"strata.{name}": expression for name, expression in fields.strata.items()}
@@ -200,6 +220,23 @@ def _value(name: str, expression: Expression, scope: Record) -> Any:
     if value is None:
         raise _field_error(name, expression, "gives nothing")
     return value
+
+
+def _readable(name: str, expression: Expression, scope: Record) -> None:
+    """Raises ExampleError when the expression cannot be read on this record; its value may be nothing."""
+    try:
+        expression.get(scope)
+    except (ValueError, TypeError, ExampleError) as error:
+        raise _field_error(name, expression, str(error)) from error
+
+
+def _box(expression: Expression, scope: Record) -> tuple[float, float, float, float]:
+    value = _value("outline", expression, scope)
+    numbers = [float(item) for item in value if isinstance(item, (int, float))] if isinstance(value, list) else []
+    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
+        raise _field_error("outline", expression, f"gives {str(value)[:60]!r}, not [left, top, right, bottom]")
+    left, top, right, bottom = numbers
+    return left, top, right, bottom
 
 
 def _text(name: str, expression: Expression, scope: Record) -> str:

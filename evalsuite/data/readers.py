@@ -48,7 +48,7 @@ class RecordFile:
         if self.reader is parquet:
             return int(_parquet_file(self.path).metadata.num_rows)
         if self.reader is json_lines:
-            with _binary(self.path) as file:
+            with open_binary(self.path) as file:
                 return sum(not line.isspace() for line in file)
         return sum(1 for _ in self.records(frozenset()))
 
@@ -69,7 +69,7 @@ def stem(path: Path) -> str:
 
 def json_lines(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
     """One object per line; empty lines are passed over."""
-    with _binary(path) as file:
+    with open_binary(path) as file:
         for number, line in enumerate(file, start=1):
             if not line.isspace():
                 yield _object(line, f"{path}:{number}")
@@ -78,12 +78,12 @@ def json_lines(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDi
 def json_document(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
     """One of: a list of objects; an object id -> object (each gets its key as ``id``, unless it has one); an object
     with exactly one list of objects, such as ``{"info": …, "data": […]}``; JSON lines under the wrong ending."""
-    with _binary(path) as file:
+    with open_binary(path) as file:
         first, rest = file.readline(), file.read()
     if rest.strip() and _is_whole_object(first):
         yield from json_lines(path, None)
         return
-    document = _json(first + rest, path)
+    document = parse_json(first + rest, path)
     rows = document if isinstance(document, list) else _rows_of_object(document, path)
     for place, row in enumerate(rows):
         if not isinstance(row, dict):
@@ -110,31 +110,6 @@ def parquet(path: Path, columns: frozenset[str] | None) -> Iterator[RecordDict]:
         yield from batch.to_pylist()
 
 
-def coco_captions(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
-    """One record per image: ``{image_id, file_name, captions, height, width}``.
-
-    Images come in the order of the file's ``images``, captions in that of its ``annotations``; images without a
-    caption are left out, as they cannot be scored.
-    """
-    with _binary(path) as file:
-        document = _json(file.read(), path)
-    try:
-        captions: dict[Any, list[str]] = {image["id"]: [] for image in document["images"]}
-        for annotation in document["annotations"]:
-            captions[annotation["image_id"]].append(annotation["caption"])
-        for image in document["images"]:
-            if captions[image["id"]]:
-                yield {
-                    "image_id": image["id"],
-                    "file_name": image["file_name"],
-                    "captions": captions[image["id"]],
-                    "height": image.get("height"),
-                    "width": image.get("width"),
-                }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: not a COCO caption file (images, annotations with captions): {error!r}") from None
-
-
 READERS: Mapping[str, Reader] = {
     "jsonl": json_lines,
     "json": json_document,
@@ -146,7 +121,7 @@ READERS: Mapping[str, Reader] = {
 
 def _separated(path: Path, delimiter: str) -> Iterator[RecordDict]:
     csv.field_size_limit(_CELL_LIMIT)
-    with _binary(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as text:
+    with open_binary(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as text:
         rows = csv.reader(text, delimiter=delimiter, strict=True)
         try:
             header = next(rows, None)
@@ -180,7 +155,8 @@ def _next_batch(batches: Iterator[Any], path: Path) -> Any:
         raise DataError(f"{path}: broken Parquet file: {error}") from None
 
 
-def _binary(path: Path) -> IO[bytes]:
+def open_binary(path: Path) -> IO[bytes]:
+    """The file's bytes, unpacked when it ends in .gz or .bz2."""
     opener = _COMPRESSED.get(path.suffix.lower())
     file: IO[bytes] = opener(path, "rb") if opener else path.open("rb")
     return file
@@ -203,7 +179,8 @@ def _is_whole_object(line: bytes) -> bool:
         return False
 
 
-def _json(data: bytes, path: Path) -> Any:
+def parse_json(data: bytes, path: Path) -> Any:
+    """A whole JSON document. Raises DataError that names the file and the line."""
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:

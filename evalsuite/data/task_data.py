@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.data.base import Source
+from evalsuite.data.lookups import Join, JoinedSource, columns_before_joins
 from evalsuite.data.mapping import BadExample, Mapper
 from evalsuite.errors import DataError, EvalsuiteError, UnknownName
 from evalsuite.types import Example, JsonValue
@@ -34,8 +35,8 @@ class TaskData:
     def check(self, splits: Sequence[str] | None = None, *, images: bool = True) -> None:
         """Find out early what would stop a run: split and columns are there, a first example maps, its media open.
 
-        splits: those to look at, all of the spec when None. images: whether media are opened (a backend that replays
-        answers needs none).
+        splits: those to look at, the reported ones of the spec when None.
+        images: whether media are opened (a backend that replays answers needs none).
         Raises DataError, or MissingDependency when clips cannot be decoded.
         """
         if images and self.spec.fields.video and self.kind != "synthetic":
@@ -52,7 +53,7 @@ class TaskData:
 
     def count(self, split: str, *, exact: bool = False) -> int | None:
         """Examples in the split; None when only reading it to the end would tell, unless ``exact``, which then does."""
-        known = None if self.mapper.explodes else self.source.count(split)
+        known = self.source.count(split) if self.mapper.one_to_one else None
         if known is not None or not exact:
             return known
         records = enumerate(self.source.records(split))
@@ -87,7 +88,7 @@ class TaskData:
         for name in splits or ():
             if name not in known:
                 raise UnknownName("split", name, known, where=self.spec.id)
-        return known if splits is None else list(splits)
+        return [split.name for split in self.spec.reported()] if splits is None else list(splits)
 
 
 def has_kind(spec: TaskSpec, kind: str) -> bool:
@@ -129,10 +130,12 @@ def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
     hub = spec.data.hub
     assert hub is not None
     fields = spec.fields.with_overrides(hub.fields)
-    columns = Mapper(spec, fields, None).columns
+    joins = [Join.of(lookup, {split.name: lookup for split in spec.splits}) for lookup in hub.lookups]
+    columns = columns_before_joins(Mapper(spec, fields, None).columns, joins)
     source = HubSource(hub, columns, spec.gating)
     media_root = _task_folder(spec, data_dir) / _files_spec(spec).images if data_dir else None
-    return TaskData(spec, "hub", source, Mapper(spec, fields, media_root, source.media_roots))
+    mapper = Mapper(spec, fields, media_root, source.media_roots)
+    return TaskData(spec, "hub", JoinedSource(source, source, joins) if joins else source, mapper)
 
 
 def _files(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
@@ -143,8 +146,10 @@ def _files(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
     files = _files_spec(spec)
     fields = spec.fields.with_overrides(files.fields)
     folder = _task_folder(spec, data_dir)
-    source = FilesSource(folder, files, Mapper(spec, fields, None).columns)
-    return TaskData(spec, "files", source, Mapper(spec, fields, source.media_root))
+    joins = [Join.of(lookup, lookup.splits) for lookup in files.lookups]
+    source = FilesSource(folder, files, columns_before_joins(Mapper(spec, fields, None).columns, joins))
+    mapper = Mapper(spec, fields, source.media_root)
+    return TaskData(spec, "files", JoinedSource(source, source, joins) if joins else source, mapper)
 
 
 def _files_spec(spec: TaskSpec) -> FilesSpec:

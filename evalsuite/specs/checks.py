@@ -22,7 +22,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 def inconsistencies(spec: TaskSpec) -> list[Problem]:
     """Everything in a spec, complete in itself, that contradicts another part of it."""
-    return [*_splits(spec), *_rows(spec), *_prompt(spec), *_visuals(spec), *_metrics(spec)]
+    return [*_splits(spec), *_rows(spec), *_prompt(spec), *_visuals(spec), *_decoding(spec), *_metrics(spec)]
 
 
 def placeholders(prefix: str) -> list[str]:
@@ -71,10 +71,20 @@ def _splits(spec: TaskSpec) -> Iterator[Problem]:
         if split.name in names:
             yield ("splits", i, "name"), f"split {split.name!r} is listed twice"
         names.append(split.name)
+    if not spec.reported():
+        yield ("splits",), "one of the splits must have the role reported"
     for source in ("hub", "files"):
-        for name in getattr(getattr(spec.data, source), "splits", {}):
+        given = getattr(spec.data, source)
+        for name in getattr(given, "splits", {}):
             if name not in names:
                 yield ("data", source, "splits", name), _unknown("split", name, names)
+        for i, lookup in enumerate(getattr(given, "lookups", ())):
+            for name in lookup.splits:
+                if name not in names:
+                    yield ("data", source, "lookups", i, "splits", name), _unknown("split", name, names)
+            for name in [] if source == "hub" else names:
+                if name not in lookup.splits:
+                    yield ("data", source, "lookups", i, "splits"), f"split {name!r} has no files"
 
 
 def _rows(spec: TaskSpec) -> Iterator[Problem]:
@@ -114,6 +124,11 @@ def _visuals(spec: TaskSpec) -> Iterator[Problem]:
             yield ("image", name), "is for video tasks only: fields.video is not given"
 
 
+def _decoding(spec: TaskSpec) -> Iterator[Problem]:
+    if spec.decoding.forbidden_tokens and spec.decoding.beam_size > 1:
+        yield ("decoding", "forbidden_tokens"), "are for greedy decoding; beam_size must be 1"
+
+
 def _metrics(spec: TaskSpec) -> Iterator[Problem]:
     headlines = [i for i, metric in enumerate(spec.metrics) if metric.headline]
     if not headlines:
@@ -122,12 +137,15 @@ def _metrics(spec: TaskSpec) -> Iterator[Problem]:
         yield ("metrics", i, "headline"), f"metrics[{headlines[0]}] is the headline already; only one can be"
     seen: list[tuple[object, ...]] = []
     for i, metric in enumerate(spec.metrics):
-        use = (metric.name, metric.parameters, metric.protocol)
+        use = (metric.name, metric.parameters, metric.protocol, metric.only)
         if use in seen:
             yield ("metrics", i), f"the same as metrics[{seen.index(use)}]"
         seen.append(use)
         if metric.corpus is not None and metric.corpus not in spec.fields.strata:
             yield ("metrics", i, "corpus"), _unknown("stratum", metric.corpus, spec.fields.strata, "fields.strata")
+        for name in metric.only:
+            if name not in spec.fields.strata:
+                yield ("metrics", i, "only", name), _unknown("stratum", name, spec.fields.strata, "fields.strata")
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> str:

@@ -15,7 +15,7 @@ from evalsuite.specs.schema import FieldOverrides, Fields, MetricUse, TaskSpec
 
 def unknown_names(spec: TaskSpec) -> list[Problem]:
     """Metrics, parameters, expressions and generators that do not exist or cannot be read."""
-    return [*_metrics(spec), *_expressions(spec), *_generator(spec)]
+    return [*_metrics(spec), *_expressions(spec), *_file_format(spec), *_generator(spec)]
 
 
 def _metrics(spec: TaskSpec) -> Iterator[Problem]:
@@ -46,6 +46,7 @@ def _metric(place: Place, use: MetricUse) -> Iterator[Problem]:
 
 
 def _expressions(spec: TaskSpec) -> Iterator[Problem]:
+    yield from _lookups(spec)
     mappings: list[tuple[Place, Fields | FieldOverrides | None]] = [(("fields",), spec.fields)]
     for name, source in (("hub", spec.data.hub), ("files", spec.data.files)):
         mappings.append((("data", name, "fields"), source.fields if source else None))
@@ -59,7 +60,7 @@ def _expressions(spec: TaskSpec) -> Iterator[Problem]:
 def _each_expression(mapping: Fields | FieldOverrides | None) -> Iterator[tuple[Place, str]]:
     if mapping is None:
         return
-    for name in ("explode", "id", "video", "references"):
+    for name in ("explode", "where", "id", "video", "outline", "references"):
         expression = getattr(mapping, name)
         if expression:  # None: as in fields; False: switched off
             yield (name,), expression
@@ -68,6 +69,27 @@ def _each_expression(mapping: Fields | FieldOverrides | None) -> Iterator[tuple[
     for group in ("values", "strata"):
         for name, expression in (getattr(mapping, group) or {}).items():
             yield (group, name), expression
+
+
+def _lookups(spec: TaskSpec) -> Iterator[Problem]:
+    for source in ("hub", "files"):
+        for i, lookup in enumerate(getattr(getattr(spec.data, source), "lookups", ())):
+            for name in ("on", "key"):
+                message = _expression_problem(getattr(lookup, name))
+                if message:
+                    yield ("data", source, "lookups", i, name), message
+
+
+def _file_format(spec: TaskSpec) -> Iterator[Problem]:
+    files = spec.data.files
+    if files is None:
+        return
+    from evalsuite.data.formats import format_names
+
+    known = format_names()
+    if files.format not in known:
+        message = f"unknown format {files.format!r}. {did_you_mean(files.format, known)}"
+        yield ("data", "files", "format"), message
 
 
 def _expression_problem(expression: str) -> str | None:
@@ -84,12 +106,12 @@ def _generator(spec: TaskSpec) -> Iterator[Problem]:
     synthetic = spec.data.synthetic
     if synthetic is None:
         return
-    from evalsuite.data.synthetic import GENERATORS
+    from evalsuite.data.synthetic import generators
 
     place: Place = ("data", "synthetic")
-    generator = GENERATORS.get(synthetic.generator)
+    generator = generators().get(synthetic.generator)
     if generator is None:
-        message = f"unknown generator {synthetic.generator!r}. {did_you_mean(synthetic.generator, GENERATORS)}"
+        message = f"unknown generator {synthetic.generator!r}. {did_you_mean(synthetic.generator, generators())}"
         yield (*place, "generator"), message
         return
     try:

@@ -32,21 +32,51 @@ class _Model(BaseModel):
 class FieldOverrides(_Model):
     """The same mapping as ``fields``, for one source whose columns differ.
 
-    What is absent stays as in ``fields``; ``values`` and ``strata`` are merged name by name; ``explode: false`` and
-    ``video: false`` switch off what ``fields`` says.
+    What is absent stays as in ``fields``; ``values`` and ``strata`` are merged name by name; ``explode: false``,
+    ``where: false`` and ``video: false`` switch off what ``fields`` says.
     """
 
     explode: Expression | Literal[False] | None = Field(
         default=None, description="list inside the record; one example per item. false: a record is one example"
+    )
+    where: Expression | Literal[False] | None = Field(
+        default=None, description="which records are examples. false: all of them"
     )
     id: Expression | None = Field(default=None, description="what names the example, unique in its split")
     images: list[Expression] | None = Field(default=None, description="images in the order the model sees them")
     video: Expression | Literal[False] | None = Field(
         default=None, description="clip the frames are taken from. false: there is none"
     )
+    outline: Expression | None = Field(default=None, description="box that is drawn on the resized image")
     references: Expression | None = Field(default=None, description="list the metrics compare the answer with")
     values: dict[Identifier, Expression] | None = Field(default=None, description="texts for the prompt's placeholders")
     strata: dict[Identifier, Expression] | None = Field(default=None, description="groups that are reported separately")
+
+
+class Lookup(_Model):
+    """A second table whose records are found by a key, such as the answers or the images of questions.
+
+    A record sees the one it found under ``name``; ``name`` is null where there is none.
+    """
+
+    name: Identifier = Field(description="column under which the found record appears")
+    on: Expression = Field(description="value of the record that is looked for")
+    key: Expression = Field(description="value of the second table's records that it must equal, compared as text")
+
+
+class HubLookup(Lookup):
+    """A second table on the hub, at the same commit when it belongs to the same data set."""
+
+    id: str | None = Field(default=None, pattern=HUB_ID, description="hub id. null: the same data set")
+    config: str | None = Field(default=None, description="configuration, where there are several")
+    revision: str | None = Field(default=None, pattern=COMMIT, description="commit, for another data set")
+    splits: dict[str, str] = Field(default_factory=dict, description="split of the spec -> split of this table")
+
+
+class FilesLookup(Lookup):
+    """A second table in local files."""
+
+    splits: dict[str, list[str]] = Field(min_length=1, description="split -> file names or globs below the folder")
 
 
 class HubSource(_Model):
@@ -62,6 +92,7 @@ class HubSource(_Model):
     splits: dict[str, str] = Field(
         default_factory=dict, description="split of the spec -> split on the hub, where they differ"
     )
+    lookups: list[HubLookup] = Field(default_factory=list, description="tables joined to the records by a key")
     fields: FieldOverrides | None = Field(default=None, description="mapping for these columns, where they differ")
     note: str | None = Field(default=None, description="what a user of this source should know")
 
@@ -69,15 +100,17 @@ class HubSource(_Model):
 class FilesSource(_Model):
     """Local files: ``DIR/<task id>/<split>.jsonl|json|csv|parquet`` or the names given here."""
 
-    format: Literal["records", "coco_captions"] = Field(
+    format: Identifier = Field(
         default="records",
-        description="records: one object per example. coco_captions: the COCO annotation file, grouped by image",
+        description="records: one object per example in JSON Lines, JSON, CSV, TSV or Parquet; else a format of "
+        "evalsuite.data.formats, such as coco_captions",
     )
     splits: dict[str, list[str]] = Field(
         default_factory=dict,
         description="split -> file names or globs below the folder; a record gets the column source_file, the name of "
         "its file without its ending",
     )
+    lookups: list[FilesLookup] = Field(default_factory=list, description="tables joined to the records by a key")
     images: str = Field(default="images", description="folder that relative image and video paths start from")
     fields: FieldOverrides | None = Field(default=None, description="mapping for these columns, where they differ")
     note: str | None = Field(default=None, description="where the files come from and what to do with them")
@@ -110,9 +143,17 @@ class Fields(_Model):
     """
 
     explode: Expression | None = Field(default=None, description="list inside the record; one example per item")
+    where: Expression | None = Field(
+        default=None, description="which records (items, with explode) are examples: those where it is true"
+    )
     id: Expression = Field(description="what names the example, unique in its split")
     images: list[Expression] = Field(default_factory=list, description="images in the order the model sees them")
     video: Expression | None = Field(default=None, description="clip the frames are taken from")
+    outline: Expression | None = Field(
+        default=None,
+        description="[left, top, right, bottom] in shares of the image; a red box, one pixel wide, drawn there after "
+        "the resize",
+    )
     references: Expression = Field(description="list the metrics compare the answer with")
     values: dict[Identifier, Expression] = Field(
         default_factory=dict, description="texts for the prompt's placeholders"
@@ -162,13 +203,22 @@ class Decoding(_Model):
 
     max_new_tokens: int = Field(ge=1, description="longest answer in tokens, end-of-sequence counted")
     beam_size: int = Field(default=1, ge=1, description="1 is greedy")
+    forbidden_tokens: list[Text] = Field(
+        default_factory=list,
+        description="never chosen; their share stays in the log-probabilities. <eos> is the end-of-sequence token",
+    )
+    log_probabilities: bool = Field(default=False, description="the metrics need them, where the backend has them")
 
 
 class Split(_Model):
-    """A split that is evaluated."""
+    """A split of the benchmark."""
 
     name: Annotated[str, StringConstraints(pattern=SPLIT_NAME)]
     size: int | None = Field(default=None, ge=1, description="examples in the published split. null: not known")
+    role: Literal["reported", "selection"] = Field(
+        default="reported",
+        description="reported: runs evaluate it. selection: for choosing hyper-parameters; evaluated on request",
+    )
 
 
 class PaperRow(_Model):
@@ -194,6 +244,11 @@ class MetricUse(_Model):
         description="paligemma: as the papers scored. official: the benchmark's own rule, where it differs",
     )
     headline: bool = Field(default=False, description="the number that stands for the task; exactly one metric")
+    only: dict[Identifier, str] = Field(
+        default_factory=dict,
+        max_length=1,
+        description="stratum -> value: the metric sees these examples alone, where a protocol leaves others out",
+    )
     corpus: Identifier | None = Field(
         default=None,
         description="stratum whose values are corpora of their own, such as languages, for document frequencies",
@@ -236,9 +291,21 @@ class TaskSpec(_Model):
             raise PydanticCustomError("inconsistent", "{shown}", {"shown": shown, "problems": problems})
         return self
 
-    def headline(self) -> MetricUse:
-        """The metric whose first value stands for the task."""
+    def headline(self, protocol: str = "paligemma") -> MetricUse:
+        """The metric whose first value stands for the task.
+
+        protocol: ``official`` takes the benchmark's own rule where the spec names one, and the same metric where the
+        papers follow it anyway.
+        """
+        if protocol == "official":
+            for metric in self.metrics:
+                if metric.protocol == "official":
+                    return metric
         return next(metric for metric in self.metrics if metric.headline)
+
+    def reported(self) -> list[Split]:
+        """The splits that a run evaluates unless told otherwise."""
+        return [split for split in self.splits if split.role == "reported"]
 
     def paper_name(self) -> str:
         """Labels of the published rows, or the title where there are none."""

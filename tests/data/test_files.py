@@ -32,7 +32,7 @@ def rows_of(folder: Path, split: str = "val", **settings: Any) -> list[dict[str,
 
 
 def without_file(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != "source_file"} for row in rows]
+    return [{name: value for name, value in row.items() if not name.startswith("source_")} for row in rows]
 
 
 def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
@@ -59,7 +59,7 @@ def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
 @pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "json", "csv", "tsv", "parquet"])
 def test_every_format_gives_the_same_records_in_order(tmp_path: Path, kind: str) -> None:
     write(tmp_path, kind, ROWS)
-    assert rows_of(tmp_path) == [{**row, "source_file": "val"} for row in ROWS]
+    assert rows_of(tmp_path) == [{**row, "source_file": "val", "source_path": "val"} for row in ROWS]
     assert source(tmp_path).count("val") == 5
 
 
@@ -141,7 +141,7 @@ def test_several_files_form_a_split_and_say_where_a_record_is_from(tmp_path: Pat
 
 def test_a_source_file_column_of_the_data_is_kept(tmp_path: Path) -> None:
     (tmp_path / "val.jsonl").write_text(lines([{"source_file": "mine"}]))
-    assert rows_of(tmp_path) == [{"source_file": "mine"}]
+    assert rows_of(tmp_path)[0]["source_file"] == "mine"
 
 
 def test_shards_are_read_in_order(tmp_path: Path) -> None:
@@ -217,7 +217,11 @@ def test_a_missing_column_lists_the_columns_and_the_nearest(tmp_path: Path, kind
 def test_only_needed_columns_are_read_from_parquet(tmp_path: Path) -> None:
     write(tmp_path, "parquet", ROWS)
     columns = Columns(frozenset(["id", "absent"]), frozenset(["id"]))
-    assert next(iter(source(tmp_path, columns).records("val"))) == {"id": "0", "source_file": "val"}
+    assert next(iter(source(tmp_path, columns).records("val"))) == {
+        "id": "0",
+        "source_file": "val",
+        "source_path": "val",
+    }
 
 
 def test_the_fingerprint_changes_with_the_content_and_not_with_the_place(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from evalsuite.data.synthetic import GENERATORS, Rendered, RenderedClip, SyntheticSource
+from evalsuite.data.synthetic import Rendered, RenderedClip, SyntheticSource, generators
 from evalsuite.data.synthetic.charts import Chart, number
 from evalsuite.data.synthetic.clips import Clip
 from evalsuite.data.synthetic.documents import Document
@@ -122,7 +122,7 @@ def only(scene: Scene, words: str) -> SceneObject:
 
 
 def test_every_generator_has_its_columns_listed_here() -> None:
-    assert set(COLUMNS) == set(GENERATORS)
+    assert set(COLUMNS) == set(generators())
 
 
 @every_generator
@@ -201,8 +201,8 @@ def test_parameters_out_of_range_are_refused(parameters: dict[str, Any], message
 def test_making_records_loads_no_imaging_library() -> None:
     """Drawing is lazy: planning a run over synthetic data stays cheap."""
     code = (
-        "import sys; from evalsuite.data.synthetic import GENERATORS, SyntheticSource\n"
-        "for name in GENERATORS: next(iter(SyntheticSource(name, {}, 1).records('test')))\n"
+        "import sys; from evalsuite.data.synthetic import generators, SyntheticSource\n"
+        "for name in generators(): next(iter(SyntheticSource(name, {}, 1).records('test')))\n"
         "sys.exit('PIL' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -597,7 +597,7 @@ def test_bars_are_as_high_as_their_values() -> None:
     """Count the pixels of a bar's colour in each column: heights are proportional to the values."""
     charts = [content(record) for record in records("chart_questions", 40)]
     chart = next(chart for chart in charts if chart.kind == "bar" and len(chart.series) == 1)
-    picture, colour = Rendered(chart).frames()[0], COLOURS[chart.colours[0]]
+    picture, colour = Rendered(chart, render_chart).frames()[0], COLOURS[chart.colours[0]]
     pixels = picture.load()
     assert pixels is not None
     heights = [sum(pixels[x, y] == colour for y in range(picture.height)) for x in range(picture.width)]

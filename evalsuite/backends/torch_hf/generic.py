@@ -13,6 +13,7 @@ from evalsuite.backends.torch_hf.checkpoint import Checkpoint
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError
+from evalsuite.preparation import request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 IMAGE_TOKENS = 576  # assumed per image for batching; the processor decides the real number
@@ -48,7 +49,7 @@ class ChatModel:
 
     def prepare(self, request: Request) -> Prepared:
         """Opened images and the rendered conversation. Raises ExampleError when an image cannot be opened."""
-        frames = [frame for visual in request.visuals for frame in visual.frames()]
+        frames = request_frames(request)
         content = [{"type": "image"} for _ in frames] + [{"type": "text", "text": request.prompt}]
         with self._lock:  # processors and their templates are not promised to be thread-safe
             text = self.processor.apply_chat_template(

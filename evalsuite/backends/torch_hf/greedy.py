@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,19 +22,26 @@ class Answer:
 
 
 def greedy(
-    decoder: Decoder, budget: int, end: int, *, log_probabilities: bool = False, check_every: int = 1
+    decoder: Decoder,
+    budget: int,
+    end: int,
+    *,
+    log_probabilities: bool = False,
+    check_every: int = 1,
+    forbidden: Sequence[int] = (),
 ) -> list[Answer]:
     """One answer per row of ``decoder``.
 
     budget: most new tokens, end-of-sequence included. end: id that ends an answer. check_every: steps between two
-    looks at which rows have ended; a look waits for the device.
+    looks at which rows have ended; a look waits for the device. forbidden: ids that are never chosen; the
+    log-probabilities are those of the unmasked softmax all the same (big_vision ``predict_fns.py``).
     """
     logits = decoder.start()
     rows = torch.arange(len(logits), device=logits.device)
     running = torch.ones_like(rows, dtype=torch.bool)
     written: list[_Step] = []
     for step in range(budget):
-        tokens = logits.argmax(dim=-1)
+        tokens = _likeliest(logits, forbidden)
         scores = _chosen(decoder.log_softmax(logits), tokens) if log_probabilities else None
         written.append(_Step(rows, tokens, scores))
         if step == budget - 1:
@@ -49,6 +57,13 @@ def greedy(
                 rows, running, tokens = rows[kept], running[kept], tokens[kept]
         logits = decoder.step(tokens)
     return _answers(written, end)
+
+
+def _likeliest(logits: Tensor, forbidden: Sequence[int]) -> Tensor:
+    if forbidden:
+        logits = logits.clone()
+        logits[:, list(forbidden)] = -torch.inf
+    return logits.argmax(dim=-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.backends.torch_hf.prompt import PromptTokenizer
-from evalsuite.preparation import prepare_frames
+from evalsuite.preparation import prepare_frames, request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 CHECK_EVERY = {"cpu": 1}  # elsewhere looking at the device every step would make it wait
 OTHER_CHECK_EVERY = 4
+END_OF_SEQUENCE = "<eos>"
 
 
 class PaliGemma:
@@ -76,8 +77,14 @@ class PaliGemma:
                 self.tokenizer.eos,
                 log_probabilities=decoding.log_probabilities,
                 check_every=self._check_every,
+                forbidden=self._forbidden(decoding.forbidden),
             )
         return [self._generation(item, answer) for item, answer in zip(batch, answers, strict=True)]
+
+    def _forbidden(self, names: tuple[str, ...]) -> list[int]:
+        """Ids of the tokens that may not be chosen; a model without a token cannot choose it."""
+        found = (self.tokenizer.eos if name == END_OF_SEQUENCE else self.tokenizer.id_of(name) for name in names)
+        return [token for token in found if token is not None]
 
     def _generation(self, item: Prepared, answer: Answer) -> Generation:
         text = self.tokenizer.text(answer.token_ids)
@@ -85,11 +92,12 @@ class PaliGemma:
 
     def _pixels(self, request: Request) -> tuple[NDArray[Any] | None, bool]:
         """Pixels of all frames of all visuals in order, and whether they are normalised already."""
-        frames = [frame for visual in request.visuals for frame in visual.frames()]
-        if not frames:
+        if not request.visuals:
             return None, False
         if self._image_processor is None:
+            frames = [frame for visual in request.visuals for frame in visual.frames()]
             return prepare_frames(frames, self.resolution, request.preparation), False
+        frames = request_frames(request)
         values = self._image_processor(images=frames, return_tensors="np")["pixel_values"]
         return np.asarray(values, np.float32), True
 

@@ -67,6 +67,11 @@ class PromptTokenizer:
         decoded: str = self._tokenizer.decode(spoken, skip_special_tokens=False)
         return decoded
 
+    def id_of(self, token: str) -> int | None:
+        """The id of a single token, None when the tokenizer lacks it."""
+        found: int | None = self._tokenizer.token_to_id(token)
+        return found
+
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 

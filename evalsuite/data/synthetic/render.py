@@ -2,78 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from evalsuite.data.synthetic.charts import Chart
 from evalsuite.data.synthetic.clips import Clip
-from evalsuite.data.synthetic.documents import Document
 from evalsuite.data.synthetic.drawing import Colour, canvas, contrast, font
-from evalsuite.data.synthetic.render_pages import render_chart, render_document, render_table
-from evalsuite.data.synthetic.tables import Table
 from evalsuite.data.synthetic.world import BACKGROUNDS, COLOURS, SIGN, Scene, SceneObject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-Drawable: TypeAlias = Scene | Chart | Document | Table
 
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A Visual that keeps the plain data and draws it when ``frames`` is called."""
-
-    content: Drawable
+class Drawable(Protocol):
+    """Plain data with a size in pixels."""
 
     @property
-    def frame_count(self) -> int:
-        return 1
-
+    def width(self) -> int: ...
     @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels, without drawing."""
-        return self.content.width, self.content.height
-
-    def frames(self) -> list[Image]:
-        return [render(self.content)]
+    def height(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedClip:
-    """A clip whose frames are drawn one by one, each when asked for."""
-
-    clip: Clip
-
-    @property
-    def frame_total(self) -> int:
-        return self.clip.frame_total
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return self.clip.scene.width, self.clip.scene.height
-
-    def frame(self, index: int) -> Image:
-        """RGB picture of frame ``index``. Raises IndexError outside 0..frame_total - 1."""
-        if not 0 <= index < self.frame_total:
-            raise IndexError(f"frame {index} of a clip of {self.frame_total} frames")
-        return render(self.clip.at(index))
-
-
-def render(content: Drawable) -> Image:
-    """Draw at the size that the content states."""
-    if isinstance(content, Scene):
-        return render_scene(content, max(content.width, content.height))
-    if isinstance(content, Chart):
-        return render_chart(content)
-    if isinstance(content, Document):
-        return render_document(content)
-    return render_table(content)
-
-
-def render_scene(scene: Scene, size: int = 1024) -> Image:
-    """RGB picture whose longer side has ``size`` pixels."""
-    scale = size / max(scene.width, scene.height)
+def render_scene(scene: Scene, size: int | None = None) -> Image:
+    """RGB picture whose longer side has ``size`` pixels; None: as many as the scene states."""
+    scale = 1.0 if size is None else size / max(scene.width, scene.height)
     width, height = round(scene.width * scale), round(scene.height * scale)
     picture, draw = canvas(width, height, BACKGROUNDS[scene.background])
     for item in scene.objects:
@@ -124,3 +77,47 @@ def _draw_centred(
 def _darker(colour: Colour) -> Colour:
     red, green, blue = colour
     return int(red * 0.62), int(green * 0.62), int(blue * 0.62)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A Visual that keeps the plain data and draws it when ``frames`` is called.
+
+    draw: gives an RGB picture of the content's size.
+    """
+
+    content: Drawable
+    draw: Callable[[Any], Image] = render_scene
+
+    @property
+    def frame_count(self) -> int:
+        return 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, without drawing."""
+        return self.content.width, self.content.height
+
+    def frames(self) -> list[Image]:
+        return [self.draw(self.content)]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedClip:
+    """A clip whose frames are drawn one by one, each when asked for."""
+
+    clip: Clip
+
+    @property
+    def frame_total(self) -> int:
+        return self.clip.frame_total
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.clip.scene.width, self.clip.scene.height
+
+    def frame(self, index: int) -> Image:
+        """RGB picture of frame ``index``. Raises IndexError outside 0..frame_total - 1."""
+        if not 0 <= index < self.frame_total:
+            raise IndexError(f"frame {index} of a clip of {self.frame_total} frames")
+        return render_scene(self.clip.at(index))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalsuite.data.synthetic.generators import GENERATORS
 from evalsuite.data.synthetic.randomness import SeededRandom
+from evalsuite.data.synthetic.records import generators
 from evalsuite.errors import UnknownName
 from evalsuite.types import JsonValue, Record
 
@@ -21,17 +21,17 @@ class SyntheticSource:
     """
 
     def __init__(self, generator: str, parameters: Mapping[str, Any], size: int, seed: int = 0) -> None:
-        if generator not in GENERATORS:
-            raise UnknownName("synthetic generator", generator, GENERATORS)
+        if generator not in generators():
+            raise UnknownName("synthetic generator", generator, generators())
         self.generator, self.size, self.seed = generator, size, seed
-        self.parameters = GENERATORS[generator].complete(parameters)
+        self.parameters = generators()[generator].complete(parameters)
 
     def count(self, split: str) -> int:
         return self.size
 
     def records(self, split: str) -> Iterator[Record]:
         """Records 0 .. size - 1. Each depends on its index alone: a smaller size gives the first of a larger one."""
-        make = GENERATORS[self.generator]
+        make = generators()[self.generator]
         for index in range(self.size):
             rng = SeededRandom(GENERATOR_VERSION, self.seed, self.generator, split, index)
             yield make(rng, index, self.parameters)

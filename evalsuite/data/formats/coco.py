@@ -1,0 +1,35 @@
+"""Annotation files of the COCO data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from evalsuite.data.readers import open_binary, parse_json
+from evalsuite.errors import DataError
+
+
+def captions(path: Path) -> Iterator[dict[str, Any]]:
+    """A caption file, one record per image: ``{image_id, file_name, captions, height, width}``.
+
+    Images come in the order of the file's ``images``, captions in that of its ``annotations``; images without a
+    caption are left out, as they cannot be scored.
+    """
+    with open_binary(path) as file:
+        document = parse_json(file.read(), path)
+    try:
+        found: dict[Any, list[str]] = {image["id"]: [] for image in document["images"]}
+        for annotation in document["annotations"]:
+            found[annotation["image_id"]].append(annotation["caption"])
+        for image in document["images"]:
+            if found[image["id"]]:
+                yield {
+                    "image_id": image["id"],
+                    "file_name": image["file_name"],
+                    "captions": found[image["id"]],
+                    "height": image.get("height"),
+                    "width": image.get("width"),
+                }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a COCO caption file (images, annotations with captions): {error!r}") from None
