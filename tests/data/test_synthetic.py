@@ -23,6 +23,7 @@ from evalsuite.data.synthetic.clips import Clip
 from evalsuite.data.synthetic.documents import Document
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.render import render_scene
+from evalsuite.data.synthetic.render_pages import render_chart
 from evalsuite.data.synthetic.tables import Table
 from evalsuite.data.synthetic.world import BACKGROUNDS, COLOURS, SHAPES, Scene, SceneObject
 from evalsuite.errors import UnknownName, UsageError
