@@ -62,6 +62,8 @@ def run(
     attributes: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     metric_options: Mapping[str, Mapping[str, str]] | None = None,
+    splits: Sequence[str] | None = None,
+    protocol: str = "paligemma",
     max_errors: int | str = "1%",
     out: Path | str | None = None,
     specs: Sequence[Path | str] = (),
@@ -85,6 +87,8 @@ def run(
         attributes=dict(attributes or {}),
         options={name: str(value) for name, value in (options or {}).items()},
         metric_options=metric_options or {},
+        splits=tuple(splits) if splits else None,
+        protocol=protocol,
         max_errors=ErrorBudget.parse(str(max_errors)),
         out=Path(out) if out is not None else None,
         specs=tuple(Path(folder) for folder in specs),
@@ -130,18 +134,22 @@ def score(
     specs: Sequence[Path | str] = (),
     resamples: int = 1000,
     metric_options: Mapping[str, Mapping[str, str]] | None = None,
+    protocol: str | None = None,
     jobs: int = 1,
 ) -> RunResult:
     """Score the stored predictions of a run again, without model or data: ``evalsuite score``.
 
     What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are marked ``partial``.
-    metric_options: metric -> parameter -> value beside the specs; None for those of the run. jobs: processes for heavy
+    metric_options: metric -> parameter -> value beside the specs; None for those of the run. protocol: whose rule gives
+    the headline, ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy
     metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script.
     """
     from evalsuite.scoring import score_run
 
     registry = TaskRegistry(tuple(Path(extra) for extra in specs))
-    scored = score_run(Path(folder), registry, resamples=resamples, metric_options=metric_options, jobs=jobs)
+    scored = score_run(
+        Path(folder), registry, resamples=resamples, metric_options=metric_options, protocol=protocol, jobs=jobs
+    )
     notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
     return RunResult(scored.folder, scored.rows, scored.failures, notes)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.averages import Averages
 from evalsuite.errors import ScoringError
 from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric
 from evalsuite.metrics.groups import statistics_by_group
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 CHUNK = 4096
-_NO_GROUP = -1
+PAPERS = "paligemma"
+_NO_GROUP, _ABSENT = -1, -2
 
 
 @dataclass
@@ -57,21 +59,25 @@ def score_run(
     *,
     resamples: int = 1000,
     metric_options: MetricOptions | None = None,
+    protocol: str | None = None,
     jobs: int = 1,
 ) -> ScoredRun:
     """Score everything that a run folder holds and write ``results.json`` and ``results.parquet``.
 
     A task is scored by its spec in ``registry`` where that still asks the model the same, else by the spec that the
-    manifest kept. metric_options: parameters beside the specs; None for those of the run. jobs: processes for
-    heavy metrics. Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its
-    own.
+    manifest kept. The registry's averages follow, each when all its members are there.
+
+    metric_options: parameters beside the specs; None for those of the run. protocol: whose rule gives the headline,
+    ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy metrics.
+    Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its own.
     """
     manifest = read_manifest(folder)
     if metric_options is None:
         metric_options = manifest["run"].get("metric_options", {})
     scored = ScoredRun(folder)
     with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs) as workers:
-        context = _Context(manifest, resamples, workers)
+        averages = Averages(registry.groups() if registry else (), resamples)
+        context = _Context(manifest, resamples, workers, protocol or manifest["run"].get("protocol", PAPERS), averages)
         for task_id, entry in manifest["tasks"].items():
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
@@ -81,6 +87,7 @@ def score_run(
             # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
             except Exception as error:
                 scored.failures[task_id] = describe_failure(folder, task_id, error)
+    scored.rows += averages.rows(scored.rows)
     write_results(folder, scored.rows)
     return scored
 
@@ -103,6 +110,8 @@ class _Context:
     manifest: Mapping[str, Any]
     resamples: int
     workers: StatisticsWorkers
+    protocol: str
+    averages: Averages
 
 
 def _score_task(store: PredictionStore, spec: TaskSpec, context: _Context) -> list[ResultRow]:
@@ -151,6 +160,15 @@ class _Groups:
         self.errors["", ""] += 1
         self.errors.update((name, prediction.strata[name]) for name in self.names if name in prediction.strata)
 
+    def seen(self, only: Mapping[str, str], n: int) -> Mask:
+        """Which of n examples a metric sees that is for one value of a stratum alone; all without that."""
+        import numpy as np
+
+        chosen = np.ones(n, bool)
+        for name, value in only.items():
+            chosen &= np.asarray(self.codes.get(name, ()), np.int32) == self.values.get(name, {}).get(value, _ABSENT)
+        return chosen
+
     def masks(self, n: int) -> Iterator[tuple[str, str, Mask]]:
         """(stratum name, value, which of n examples): first all of them under empty names, then each value."""
         import numpy as np
@@ -170,16 +188,25 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
         metric.check()
     predictions = store.read(spec.id, split, manifest["tasks"][spec.id]["stops"].get(split))
     corpora = [use.corpus for use in spec.metrics]
-    statistics = _all_statistics(_scorable(predictions, spec, groups), metrics, corpora, groups, context.workers)
+    ids: list[str] = []
+    parts = _noted(_scorable(predictions, spec, groups), ids if context.averages.wants(spec.id, split) else None)
+    statistics = _all_statistics(parts, metrics, corpora, groups, context.workers)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
     partial = _partial(spec, split, len(statistics[0]), manifest)
     rows: list[ResultRow] = []
+    headline = spec.headline(context.protocol)
     for use, metric, table in zip(spec.metrics, metrics, statistics, strict=True):
+        seen = groups.seen(use.only, len(table))
+        if use == headline and ids:
+            kept = [id for id, is_seen in zip(ids, seen, strict=True) if is_seen]
+            context.averages.keep(spec.id, split, metric, table[seen], kept)
         for stratum, value, mask in groups.masks(len(table)):
+            if not (mask & seen).any():
+                continue
             shared = _shared_fields(spec, split, stratum, value, manifest)
             shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value], "partial": partial}
-            rows += _rows(metric, table, mask, use.headline, shared, context.resamples)
+            rows += _rows(metric, table, mask & seen, use == headline, shared, context.resamples)
     return rows
 
 
@@ -229,6 +256,14 @@ def _scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: _Groups
                 groups.add(prediction)
                 part.answers.append(_answer(prediction, spec))
                 part.references.append(prediction.references)
+        yield part
+
+
+def _noted(parts: Iterator[_Scorable], ids: list[str] | None) -> Iterator[_Scorable]:
+    """The parts as they are; the ids of their examples are added to ``ids``."""
+    for part in parts:
+        if ids is not None:
+            ids += [answer.id for answer in part.answers]
         yield part
 
 

@@ -6,7 +6,7 @@ weights, and all resamples together are one product ``weights @ statistics``: no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,33 @@ def bootstrap_weights(
         weights[:, chosen] = drawn
         parts.append(metric.weighted_values(weights))
     return _intervals({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, confidence)
+
+
+def bootstrap_mean(
+    metrics: Sequence[Metric],
+    tables: Sequence[Array],
+    *,
+    paired: bool,
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """:func:`bootstrap` of the unweighted mean of several metrics' values, such as one per language.
+
+    tables: shape (n, k) each, the statistics of one part. paired: row i of every table belongs to the same example
+    (the same image in every language), which is then drawn for all parts at once; otherwise the parts are drawn
+    independently.
+    """
+    if paired:
+        weights = np.concatenate(list(_weights(np.random.default_rng(seed), len(tables[0]), resamples)))
+        totals = [weights @ np.asarray(table, np.float64) for table in tables]
+    else:
+        seeds = np.random.SeedSequence(seed).generate_state(len(tables))
+        drawn = zip(tables, seeds, strict=True)
+        totals = [resampled_totals(table, resamples=resamples, seed=int(own)) for table, own in drawn]
+    values = [metric.finalize(total) for metric, total in zip(metrics, totals, strict=True)]
+    means = {name: np.mean([np.asarray(part[name]) for part in values], axis=0) for name in values[0]}
+    return _intervals(means, confidence)
 
 
 def resampled_totals(statistics: Array, *, resamples: int, seed: int) -> Array:

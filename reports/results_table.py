@@ -42,10 +42,10 @@ def is_headline(row: ResultRow) -> bool:
 def published_for(row: ResultRow) -> Published | None:
     """The published value beside a result: the cell of the run's size and resolution, else the 3B 224 px one.
 
-    None for secondary metrics of a paper row (the paper prints one) unless the table names its metrics, for rows of no
-    table, and for tables that are not shipped.
+    None for the benchmark's own rule where that is not the papers', for secondary metrics of a paper row (the paper
+    prints one) unless the table names its metrics, for rows of no table, and for tables that are not shipped.
     """
-    if not row.paper_name or not has_table(row.reference):
+    if not row.paper_name or not has_table(row.reference) or row.protocol == "official":
         return None
     if not row.headline and row.reference.startswith(_ONE_VALUE_TABLES):
         return None

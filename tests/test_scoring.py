@@ -91,7 +91,9 @@ def metric(name: str, **parameters: Any) -> dict[str, Any]:
     return {"metrics": [{"name": name, "headline": True, "parameters": parameters}]}
 
 
-def test_a_metric_that_breaks_on_the_answers_is_a_failure_with_its_traceback_on_file(run: Run) -> None:
+def test_a_metric_that_breaks_on_the_answers_is_a_failure_with_its_traceback_on_file(
+    run: Callable[..., evalsuite.RunResult],
+) -> None:
     result = run(**metric("brittle"))
     assert not result.ok and result.failures["own"].startswith("IndexError: nobody thought of this (traceback in")
     assert "nobody thought" in (result.folder / "failures.log").read_text()
@@ -113,19 +115,25 @@ def test_the_other_tasks_are_scored(run: Run, tmp_path: Path) -> None:
     assert "another version of evalsuite" in result.failures["older"]
 
 
-def test_what_a_metric_needs_is_checked_before_scoring_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_metric_needs_is_checked_before_scoring_again(
+    run: Callable[..., evalsuite.RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = run(**metric("brittle", in_check=True)).folder
     monkeypatch.setitem(sys.modules, "broken", ModuleType("broken"))
     assert evalsuite.score(folder).failures == {"own": "the program it needs is gone"}
 
 
-def test_an_example_without_a_stratum_counts_in_the_whole_and_in_no_group(run: Run) -> None:
+def test_an_example_without_a_stratum_counts_in_the_whole_and_in_no_group(
+    run: Callable[..., evalsuite.RunResult],
+) -> None:
     fields = {"id": "id", "references": "answer", "values": {"question": "question"}, "strata": {"kind": "kind"}}
     result = run([{**row, "kind": None if n == 0 else "ab"[n % 2]} for n, row in enumerate(ROWS)], fields=fields)
     assert {row.stratum: (row.n, row.errors) for row in result.rows} == {"": (8, 1), "kind=b": (4, 0), "kind=a": (3, 0)}
 
 
-def test_a_metric_that_is_no_sum_is_scored_by_weights_of_answers_with_ids(run: Run) -> None:
+def test_a_metric_that_is_no_sum_is_scored_by_weights_of_answers_with_ids(
+    run: Callable[..., evalsuite.RunResult],
+) -> None:
     fields = {"id": "id", "references": "answer", "values": {"question": "question"}, "strata": {"kind": "kind"}}
     rows = [{**row, "kind": "ab"[n % 2]} for n, row in enumerate(ROWS)]
     result = run(rows, fields=fields, **metric("share_of_yes"))
@@ -138,7 +146,9 @@ def test_a_metric_that_is_no_sum_is_scored_by_weights_of_answers_with_ids(run: R
     assert whole.ci_low is not None and whole.ci_high is not None and whole.ci_low < 75.0 < whole.ci_high
 
 
-def test_a_value_that_is_not_defined_is_null_everywhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_not_defined_is_null_everywhere(
+    run: Callable[..., evalsuite.RunResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ShareOfYes, "weighted_values", lambda self, weights: {"share_of_yes": weights[..., 0] * np.nan})
     result = run(**metric("share_of_yes"))
     assert result.ok and (result.rows[0].value, result.rows[0].ci_low) == (None, None)
@@ -168,3 +178,35 @@ def test_strata_can_be_corpora_of_their_own(run: Run) -> None:
         alone = load_metric("cider").score(["yes"] * 3, [[text, "yes"] for text in captions])["cider"]
         assert values[f"kind={language}"] == pytest.approx(100 * alone)
     assert values[""] == pytest.approx((values["kind=en"] + values["kind=de"]) / 2)
+
+
+def test_the_official_rule_gives_the_headline_when_it_is_asked_for(
+    run: Callable[..., evalsuite.RunResult], tmp_path: Path
+) -> None:
+    """Both rules are scored either way, from the same answers."""
+    metrics = [
+        {"name": "exact_match", "headline": True},
+        {"name": "exact_match", "parameters": {"ignore_case": True}, "protocol": "official"},
+    ]
+    rows = [{"id": "0", "question": "?", "answer": "YES"}]
+    assert [(row.protocol, row.value, row.headline) for row in run(rows, metrics=metrics).rows] == [
+        ("paligemma", 0.0, True),
+        ("official", 100.0, False),
+    ]
+    again = evalsuite.score(tmp_path / "out", specs=[tmp_path / "specs"], protocol="official")
+    assert [(row.value, row.headline) for row in again.rows] == [(0.0, False), (100.0, True)]
+
+
+def test_a_metric_may_see_the_examples_of_one_stratum_alone(run: Run) -> None:
+    """As an official rule that leaves difficult questions out, beside the papers' that keeps them."""
+    metrics = [
+        {"name": "exact_match", "headline": True},
+        {"name": "exact_match", "protocol": "official", "only": {"kind": "easy"}},
+    ]
+    rows = [
+        {"id": str(n), "question": "?", "answer": "yes" if n else "no", "kind": "easy" if n else "hard"}
+        for n in range(4)
+    ]
+    fields = {"id": "id", "references": "answer", "values": {"question": "question"}, "strata": {"kind": "kind"}}
+    whole = [row for row in run(rows, metrics=metrics, fields=fields).rows if not row.stratum]
+    assert [(row.protocol, row.n, row.value) for row in whole] == [("paligemma", 4, 75.0), ("official", 3, 100.0)]

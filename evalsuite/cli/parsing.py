@@ -44,3 +44,9 @@ def parse_value(text: str) -> int | float | str:
     if re.fullmatch(r"[+-]?(\d+\.\d*|\.\d+|\d+)([eE][+-]?\d+)?", text):
         return float(text)
     return text
+
+
+def parse_names(text: str | None) -> tuple[str, ...] | None:
+    """``"a, b"`` -> ("a", "b"); None when nothing is named."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    return names or None

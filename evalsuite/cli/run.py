@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalsuite.cli.parsing import parse_metric_options, parse_pairs, parse_value
+from evalsuite.cli.parsing import parse_metric_options, parse_names, parse_pairs, parse_value
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ INTERRUPTED = 130
     help="Folder with one subfolder per task: data for --data files, media that hub records only name.",
 )
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic world.")
+@click.option("--splits", metavar="NAMES", help="Splits to run, comma-separated. [default: those that papers report]")
+@click.option(
+    "--protocol",
+    default="paligemma",
+    show_default=True,
+    help="Whose rule gives the headline value: paligemma (the papers), official (the benchmark's own).",
+)
 @click.option("--limit", metavar="N|P%", help="At most N examples, or P percent, of each split of each task by itself.")
 @click.option(
     "--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448."
@@ -132,6 +139,8 @@ def _config(given: dict[str, Any]) -> RunConfig:
         attributes=attributes,
         options=options,
         metric_options=parse_metric_options(given["metric_options"]),
+        splits=parse_names(given["splits"]),
+        protocol=given["protocol"],
         max_errors=ErrorBudget.parse(given["max_errors"]),
         out=given["out"],
         specs=tuple(given["specs"]),

@@ -26,6 +26,11 @@ import click
     help="Parameter of a metric beside the spec. [default: those of the run]",
 )
 @click.option(
+    "--protocol",
+    type=click.Choice(["paligemma", "official"]),
+    help="Whose rule gives the headline value. [default: that of the run]",
+)
+@click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
@@ -34,6 +39,7 @@ def command(
     specs: tuple[Path, ...],
     resamples: int,
     metric_options: tuple[str, ...],
+    protocol: str | None,
     jobs: int | None,
     as_json: bool,
 ) -> int:
@@ -48,7 +54,12 @@ def command(
     results = []
     for folder in runs:
         result = api.score(
-            folder, specs=specs, resamples=resamples, metric_options=given, jobs=jobs or os.cpu_count() or 1
+            folder,
+            specs=specs,
+            resamples=resamples,
+            metric_options=given,
+            protocol=protocol,
+            jobs=jobs or os.cpu_count() or 1,
         )
         for note in result.notes:
             click.echo(f"note: {note}", err=True)

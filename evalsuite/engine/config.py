@@ -13,6 +13,7 @@ from evalsuite.errors import UnknownName, UsageError
 from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
+PROTOCOLS = ("paligemma", "official")
 NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
 """Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
@@ -82,6 +83,8 @@ class RunConfig:
     """One run: one model (or template) under one set of attributes on some tasks.
 
     options: the backend's own settings. metric_options: metric -> parameter -> value, beside what the specs say.
+    splits: names of splits; None for the reported ones of each task. Tasks without any of them are left out.
+    protocol: whose rule gives the headline value, ``paligemma`` or ``official``; answers do not depend on it.
     out: run folder; None for ./runs/<name made from what the run is>.
     """
 
@@ -95,6 +98,8 @@ class RunConfig:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     metric_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    splits: tuple[str, ...] | None = None
+    protocol: str = "paligemma"
     max_errors: ErrorBudget = ErrorBudget()
     out: Path | None = None
     specs: tuple[Path, ...] = ()
@@ -103,6 +108,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.data not in DATA_KINDS:
             raise UnknownName("data source", self.data, DATA_KINDS, "--data")
+        if self.protocol not in PROTOCOLS:
+            raise UnknownName("protocol", self.protocol, PROTOCOLS, "--protocol")
         if self.data == "files" and self.data_dir is None:
             raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
         for name, value in self.attributes.items():
@@ -127,6 +134,7 @@ class RunConfig:
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "data_seed": self.data_seed,
             "limit": str(self.limit) if self.limit else None,
+            **({"splits": list(self.splits)} if self.splits else {}),
             "attributes": dict(self.attributes),
             "options": {name: value for name, value in self.options.items() if name not in NEUTRAL_OPTIONS},
         }

@@ -84,7 +84,9 @@ def _differences(before: Mapping[str, Any], task: TaskPlan) -> list[str]:
         differences.append(f"the model of task {name} was {before['model']!r}, now {task.model!r}")
     if before["inference_digest"] != inference_digest(task.spec):
         differences.append(f"the spec of task {name} changed")
-    if before["data"] != json.loads(json.dumps(task.fingerprint)):
+    now_read = json.loads(json.dumps(task.fingerprint))
+    both = before["data"]["splits"].keys() & now_read["splits"].keys()  # each command may ask for other splits
+    if any(before["data"]["splits"][split] != now_read["splits"][split] for split in both):
         differences.append(f"the data of task {name} changed")
     return differences
 
@@ -111,11 +113,12 @@ class Session:
             "sessions": [],
         }
         tasks: dict[str, Any] = self._manifest["tasks"]
-        tasks.update({task.spec.id: _entry(task, plan.config) for task in plan.tasks})
+        tasks.update({task.spec.id: _entry(task, plan.config, tasks.get(task.spec.id)) for task in plan.tasks})
         limits = sorted({entry["limit"] for entry in tasks.values() if entry.get("limit")})
         self._manifest["run"] = {
             **plan.config.identity(),
             "limit": ", ".join(limits) or None,  # of any task that the folder holds
+            "protocol": plan.config.protocol,
             "max_errors": str(plan.config.max_errors),
             "metric_options": {name: dict(values) for name, values in plan.config.metric_options.items()},
         }
@@ -162,15 +165,18 @@ class Session:
         write_json(self._folder / MANIFEST, self._manifest)
 
 
-def _entry(task: TaskPlan, config: RunConfig) -> dict[str, Any]:
+def _entry(task: TaskPlan, config: RunConfig, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the manifest says of a task; splits that only an earlier command asked for stay."""
+    stops = before["stops"] if before else {}
+    splits = before["data"]["splits"] if before else {}
     return {
         "version": task.spec.version,
         "spec_digest": spec_digest(task.spec),
         "inference_digest": inference_digest(task.spec),
         "model": task.model,
-        "data": dict(task.fingerprint),
+        "data": {**task.fingerprint, "splits": {**splits, **task.fingerprint["splits"]}},
         "limit": str(config.limit) if config.limit else None,
-        "stops": {split.name: split.stop for split in task.splits},
+        "stops": {**stops, **{split.name: split.stop for split in task.splits}},
         "state": BEGUN,
         "failure": None,
         "spec": task.spec.model_dump(mode="json", exclude_none=True),

@@ -15,7 +15,7 @@ from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
 from evalsuite.engine.manifest import check_resumable
-from evalsuite.errors import EvalsuiteError, StoreError, UsageError
+from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.runfolder import STORE
 from evalsuite.specs.overrides import check_metric_options, with_metric_options
@@ -83,7 +83,7 @@ class Plan:
 
 def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     """Check a run completely. Raises one error that names everything that is wrong with models, metrics and data."""
-    specs, skipped = _with_data(registry.select(config.tasks), config)
+    specs, skipped = _with_data(_with_splits(registry.select(config.tasks), config), config)
     check_metric_options(specs, config.metric_options)
     specs = [with_metric_options(spec, config.metric_options) for spec in specs]
     models = {spec.id: model_for(spec, config) for spec in specs}
@@ -104,8 +104,8 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
             spec,
             data[spec.id],
             models[spec.id],
-            data[spec.id].fingerprint(),
-            tuple(_plan_split(spec.id, split.name, data[spec.id], config.limit, folder) for split in spec.splits),
+            data[spec.id].fingerprint(_splits(spec, config)),
+            tuple(_plan_split(spec.id, split, data[spec.id], config.limit, folder) for split in _splits(spec, config)),
         )
         for spec in specs
     )
@@ -123,6 +123,23 @@ def _with_data(specs: Sequence[TaskSpec], config: RunConfig) -> tuple[list[TaskS
         kept = list(specs)
     notes = [f"{spec.id}: left out, it has no {config.data} data" for spec in specs if spec not in kept]
     return kept, notes
+
+
+def _with_splits(specs: Sequence[TaskSpec], config: RunConfig) -> list[TaskSpec]:
+    """Tasks that have one of the splits asked for. Raises UnknownName for a split that none of them has."""
+    if config.splits is None:
+        return list(specs)
+    known = {split.name for spec in specs for split in spec.splits}
+    for name in config.splits:
+        if name not in known:
+            raise UnknownName("split of these tasks", name, known, "--splits")
+    return [spec for spec in specs if _splits(spec, config)]
+
+
+def _splits(spec: TaskSpec, config: RunConfig) -> list[str]:
+    if config.splits is None:
+        return [split.name for split in spec.reported()]
+    return [split.name for split in spec.splits if split.name in config.splits]
 
 
 class _Problems:
@@ -180,7 +197,7 @@ def _check_metrics(spec: TaskSpec) -> None:
 
 def _open_data(spec: TaskSpec, config: RunConfig) -> TaskData:
     data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed)
-    data.check(images=config.needs_images)
+    data.check(_splits(spec, config), images=config.needs_images)
     return data
 
 

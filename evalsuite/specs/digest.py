@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.specs.schema import TaskSpec
 
-_INFERENCE_PARTS = {"data", "fields", "prompt", "image", "decoding", "splits"}
+_INFERENCE_PARTS = {"data", "fields", "prompt", "image", "decoding"}
 
 
 def spec_digest(spec: TaskSpec) -> str:

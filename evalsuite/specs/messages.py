@@ -23,8 +23,8 @@ _PATTERNS = {
 _SCALARS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
 
-def problems_from(errors: Iterable[Mapping[str, Any]], data: Any) -> list[Problem]:
-    """``(place, message)`` for every mistake, one per place, in the order of the file's fields."""
+def problems_from(errors: Iterable[Mapping[str, Any]], data: Any, root: type[BaseModel]) -> list[Problem]:
+    """``(place, message)`` for every mistake, one per place, in the order of the file's fields. root: the schema."""
     found: dict[Place, str] = {}
     for error in errors:
         if error["type"] == "inconsistent":
@@ -32,7 +32,7 @@ def problems_from(errors: Iterable[Mapping[str, Any]], data: Any) -> list[Proble
                 found.setdefault(place, message)
             continue
         place, rest = _place(tuple(error["loc"]), data, error["type"])
-        found.setdefault(place, _alternatives(rest, error) or _message(error, place))
+        found.setdefault(place, _alternatives(rest, error) or _message(error, place, root))
     return list(found.items())
 
 
@@ -55,11 +55,11 @@ def _alternatives(rest: Place, error: Mapping[str, Any]) -> str | None:
     return f"must be a number, text, true or false, not {_described(error['input'])}"
 
 
-def _message(error: Mapping[str, Any], place: Place) -> str:
+def _message(error: Mapping[str, Any], place: Place, root: type[BaseModel]) -> str:
     kind, value, ctx = error["type"], error["input"], error.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            return _unknown_field(place)
+            return _unknown_field(place, root)
         case "missing":
             return "is required"
         case "string_type":
@@ -86,18 +86,18 @@ def _message(error: Mapping[str, Any], place: Place) -> str:
     return str(error["msg"])
 
 
-def _unknown_field(place: Place) -> str:
-    name, known = str(place[-1]), _fields_at(place[:-1])
+def _unknown_field(place: Place, root: type[BaseModel]) -> str:
+    name, known = str(place[-1]), _fields_at(place[:-1], root)
     advice = did_you_mean(name, known)
-    elsewhere = _homes().get(name, ())
+    elsewhere = _homes(root).get(name, ())
     if advice.startswith("Known") and elsewhere:
         advice = f"It belongs in {' or '.join(elsewhere)}."
     return f"unknown field. {advice}"
 
 
-def _fields_at(place: Place) -> list[str]:
+def _fields_at(place: Place, root: type[BaseModel]) -> list[str]:
     """Names that the schema allows at a place."""
-    kind: Any = schema.TaskSpec
+    kind: Any = root
     for step in place:
         kind = _inner(kind, step)
     return list(kind.model_fields) if _is_model(kind) else []
@@ -121,7 +121,7 @@ def _bare(kind: Any) -> Any:
 
 
 @cache
-def _homes() -> dict[str, tuple[str, ...]]:
+def _homes(root: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     """Field name -> the parts of a spec that have such a field."""
     homes: dict[str, list[str]] = {}
 
@@ -134,7 +134,7 @@ def _homes() -> dict[str, tuple[str, ...]]:
             if _is_model(kind) and kind is not schema.FieldOverrides:
                 visit(kind, (*place, name))
 
-    visit(schema.TaskSpec, ())
+    visit(root, ())
     return {name: tuple(places) for name, places in homes.items()}
 
 

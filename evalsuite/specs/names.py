@@ -35,6 +35,8 @@ def _metric(place: Place, use: MetricUse) -> Iterator[Problem]:
         yield (*place, "name"), f"metric {use.name!r} cannot be loaded: {error}"
         return
     known = [field.name for field in dataclasses.fields(cls) if field.init and not field.name.startswith("_")]
+    if use.only and cls.needs_corpus:
+        yield (*place, "only"), f"metric {use.name} is computed over the whole corpus and cannot leave examples out"
     unknown = [name for name in use.parameters if name not in known]
     for name in unknown:
         yield (*place, "parameters", name), f"metric {use.name} has no such parameter. {did_you_mean(name, known)}"

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import SpecError, UnknownName, UsageError
-from evalsuite.specs.loader import load_spec
+from evalsuite.specs.groups import GroupSpec, unknown_members
+from evalsuite.specs.loader import checked_spec, is_group, lines, parse_group
 from evalsuite.specs.schema import TaskSpec
-from evalsuite.specs.yaml_reader import shown
+from evalsuite.specs.yaml_reader import Document, read_yaml, shown
 
 ENTRY_POINTS = "evalsuite.tasks"
 """A package adds tasks with an entry point of this group: a path (text or Path) to a YAML file or to a folder of
@@ -29,7 +30,9 @@ class RegisteredTask:
 
 
 class TaskRegistry:
-    """Looks tasks up by id and by selection. An id stands for one file only: a second one is refused, not preferred.
+    """Looks tasks up by id and by selection, and averages over them (groups) by id.
+
+    An id stands for one file only: a second one is refused, not preferred.
 
     folders: more YAML files or folders of them (``--specs``), searched below.
     shipped, plugins: whether the suite's own tasks and those of installed packages belong to it.
@@ -40,22 +43,46 @@ class TaskRegistry:
         self, folders: Sequence[str | os.PathLike[str]] = (), *, shipped: bool = True, plugins: bool = True
     ) -> None:
         self._tasks: dict[str, RegisteredTask] = {}
+        self._groups: dict[str, GroupSpec] = {}
+        self._places: dict[str, Path] = {}
         problems: list[str] = []
+        groups: list[Document] = []
         for path, origin in _files(folders, shipped, plugins, problems):
             try:
+                document = read_yaml(path)
+                if is_group(document):
+                    groups.append(document)
+                    continue
                 # Shipped specs have passed the name check in the tests; skipping it keeps the start light.
-                spec = load_spec(path, check_names=origin != "shipped")
+                spec = checked_spec(document, check_names=origin != "shipped")
             except SpecError as error:
                 problems.extend(error.problems)
                 continue
-            first = self._tasks.get(spec.id)
-            if first is None:
+            if self._is_new(spec.id, path, problems):
                 self._tasks[spec.id] = RegisteredTask(spec, path, origin)
-            elif not path.samefile(first.path):
-                taken = f"task id {spec.id!r} is taken by {shown(first.path)}"
-                problems.append(f"{shown(path)}: {taken}; choose another id")
+        if not problems:  # a member may be missing only because its file is wrong
+            for document in groups:
+                self._add_group(document, problems)
         if problems:
             raise SpecError(problems)
+
+    def _is_new(self, id: str, path: Path, problems: list[str]) -> bool:
+        """Whether the id is free; the same file named twice is neither new nor a problem."""
+        first = self._places.setdefault(id, path)
+        if first is not path and not path.samefile(first):
+            problems.append(f"{shown(path)}: task id {id!r} is taken by {shown(first)}; choose another id")
+        return first is path
+
+    def _add_group(self, document: Document, problems: list[str]) -> None:
+        try:
+            group = parse_group(document)
+        except SpecError as error:
+            problems.extend(error.problems)
+            return
+        found = unknown_members(group, {id: task.spec for id, task in self._tasks.items()})
+        problems.extend(lines(document, found))
+        if self._is_new(group.id, document.path, problems):
+            self._groups[group.id] = group
 
     def get(self, id: str) -> TaskSpec:
         """The spec called ``id``. Raises UnknownName."""
@@ -71,14 +98,19 @@ class TaskRegistry:
         """All ids, ordered by family, then id."""
         return sorted(self._tasks, key=lambda id: (self._tasks[id].spec.family, id))
 
+    def groups(self) -> list[GroupSpec]:
+        """All averages, ordered by family, then id."""
+        return sorted(self._groups.values(), key=lambda group: (group.family, group.id))
+
     def families(self) -> list[str]:
         return sorted({task.spec.family for task in self._tasks.values()})
 
     def select(self, selection: str | Iterable[str]) -> list[TaskSpec]:
         """Specs in the order they are named, each once.
 
-        selection: ids, ``family:NAME`` and ``all``, separated by commas; a leading ``-`` takes tasks out again, as in
-            ``all,-pubtabnet``. Raises UnknownName, and UsageError when nothing is left.
+        selection: ids, ``family:NAME`` and ``all``, separated by commas; the id of a group stands for its tasks. A
+            leading ``-`` takes tasks out again, as in ``all,-pubtabnet``.
+        Raises UnknownName, and UsageError when nothing is left.
         """
         text = selection if isinstance(selection, str) else ",".join(selection)
         words = [word.strip() for word in text.split(",") if word.strip()]
@@ -98,7 +130,11 @@ class TaskRegistry:
                 return ids
         elif word in self._tasks:
             return [word]
-        raise UnknownName("task", word, [*self._tasks, *(f"family:{name}" for name in self.families()), "all"])
+        elif word in self._groups:
+            return list(dict.fromkeys(member.task for member in self._groups[word].members))
+        raise UnknownName(
+            "task", word, [*self._tasks, *self._groups, *(f"family:{name}" for name in self.families()), "all"]
+        )
 
 
 def shipped_folder() -> Path:

@@ -23,13 +23,16 @@ SPLIT_NAME = r"^[\w.-]+$"
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER, max_length=64)]
 Expression = Annotated[str, Field(min_length=1, description="JMESPath expression over one record")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+SplitName = Annotated[str, StringConstraints(pattern=SPLIT_NAME)]
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """Frozen; unknown fields are refused and no value is converted."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class FieldOverrides(_Model):
+class FieldOverrides(Model):
     """The same mapping as ``fields``, for one source whose columns differ.
 
     What is absent stays as in ``fields``; ``values`` and ``strata`` are merged name by name; ``explode: false``,
@@ -53,7 +56,7 @@ class FieldOverrides(_Model):
     strata: dict[Identifier, Expression] | None = Field(default=None, description="groups that are reported separately")
 
 
-class Lookup(_Model):
+class Lookup(Model):
     """A second table whose records are found by a key, such as the answers or the images of questions.
 
     A record sees the one it found under ``name``; ``name`` is null where there is none.
@@ -79,7 +82,7 @@ class FilesLookup(Lookup):
     splits: dict[str, list[str]] = Field(min_length=1, description="split -> file names or globs below the folder")
 
 
-class HubSource(_Model):
+class HubSource(Model):
     """A data set on the Hugging Face hub."""
 
     id: str = Field(pattern=HUB_ID, description="hub id, owner/name")
@@ -97,7 +100,7 @@ class HubSource(_Model):
     note: str | None = Field(default=None, description="what a user of this source should know")
 
 
-class FilesSource(_Model):
+class FilesSource(Model):
     """Local files: ``DIR/<task id>/<split>.jsonl|json|csv|parquet`` or the names given here."""
 
     format: Identifier = Field(
@@ -116,7 +119,7 @@ class FilesSource(_Model):
     note: str | None = Field(default=None, description="where the files come from and what to do with them")
 
 
-class SyntheticSource(_Model):
+class SyntheticSource(Model):
     """The seeded scene world: records in the data set's real columns, rendered on the fly."""
 
     generator: Identifier = Field(description="name of a generator of evalsuite.data.synthetic")
@@ -126,7 +129,7 @@ class SyntheticSource(_Model):
     size: int = Field(default=32, ge=1, description="examples per split")
 
 
-class DataSpec(_Model):
+class DataSpec(Model):
     """Where the records come from; at least one of the three."""
 
     hub: HubSource | None = None
@@ -134,7 +137,7 @@ class DataSpec(_Model):
     synthetic: SyntheticSource | None = None
 
 
-class Fields(_Model):
+class Fields(Model):
     """How a record's columns become an example. Every value is a JMESPath expression.
 
     It sees the record's columns and ``position`` (the record's place in its source, from 0). With ``explode``, a list
@@ -174,7 +177,7 @@ class Fields(_Model):
         return self.model_copy(update=changed)
 
 
-class Prompt(_Model):
+class Prompt(Model):
     """What the model is asked."""
 
     prefix: str = Field(
@@ -185,7 +188,7 @@ class Prompt(_Model):
     )
 
 
-class Image(_Model):
+class Image(Model):
     """How pixels reach the model."""
 
     resize: Literal["stretch", "pad"] = Field(
@@ -198,7 +201,7 @@ class Image(_Model):
     stride: int | None = Field(default=None, ge=1, description="take every stride-th frame, from frame 0")
 
 
-class Decoding(_Model):
+class Decoding(Model):
     """How the answer is generated."""
 
     max_new_tokens: int = Field(ge=1, description="longest answer in tokens, end-of-sequence counted")
@@ -210,10 +213,10 @@ class Decoding(_Model):
     log_probabilities: bool = Field(default=False, description="the metrics need them, where the backend has them")
 
 
-class Split(_Model):
+class Split(Model):
     """A split of the benchmark."""
 
-    name: Annotated[str, StringConstraints(pattern=SPLIT_NAME)]
+    name: SplitName
     size: int | None = Field(default=None, ge=1, description="examples in the published split. null: not known")
     role: Literal["reported", "selection"] = Field(
         default="reported",
@@ -221,7 +224,7 @@ class Split(_Model):
     )
 
 
-class PaperRow(_Model):
+class PaperRow(Model):
     """A row of a published table that this task reproduces: a split, or one stratum of it."""
 
     name: Text = Field(description="label of the row, as printed")
@@ -232,7 +235,7 @@ class PaperRow(_Model):
     reference: Identifier = Field(default="paligemma2_table13", description="published table that holds the row")
 
 
-class MetricUse(_Model):
+class MetricUse(Model):
     """A metric and the protocol its number belongs to."""
 
     name: Identifier = Field(description="name of a metric, as `evalsuite metrics` lists them")
@@ -255,7 +258,7 @@ class MetricUse(_Model):
     )
 
 
-class TaskSpec(_Model):
+class TaskSpec(Model):
     """One benchmark. Adding one whose metric exists is one YAML file and no Python."""
 
     schema_version: Literal[1] = Field(default=1, description="version of this schema")

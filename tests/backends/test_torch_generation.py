@@ -5,6 +5,7 @@ The tiny model answers with many different tokens, so equal texts are strong evi
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -233,6 +234,7 @@ def test_grouped_attention_is_attention(most: int, cap: float | None, monkeypatc
     torch.testing.assert_close(found, expected)
 
 
+@torch.inference_mode()
 def test_grouped_attention_may_be_cut_into_pieces(
     torch_backend: Load, mixed_requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +246,7 @@ def test_grouped_attention_may_be_cut_into_pieces(
     torch.testing.assert_close(pieces, whole, atol=2e-4, rtol=1e-5)
 
 
+@torch.inference_mode()
 def test_images_may_pass_the_vision_tower_in_pieces(
     torch_backend: Load, mixed_requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,3 +314,28 @@ def test_looking_less_often_for_ends_changes_no_answer(every: int) -> None:
     rows = [[3, 1, 9, 9, 9, 9], [4, 5, 6, 1, 9, 9], [1, 9, 9, 9, 9, 9], [2, 2, 2, 2, 2, 2]]
     found = [answer.token_ids for answer in greedy(Script(rows), 6, EOS, check_every=every)]
     assert found == [(3,), (4, 5, 6), (), (2, 2, 2, 2, 2, 2)]
+
+
+@torch.inference_mode()
+def test_forbidden_tokens_are_never_chosen_and_keep_their_share_of_the_probability(
+    torch_backend: Load, mixed_requests: Requests
+) -> None:
+    """Masked decoding as for detection: the second likeliest token, with its probability in the unmasked softmax."""
+    backend, requests = torch_backend("tiny"), mixed_requests()
+    decoder = decoder_of(backend, requests[:1])
+    logits = decoder.start()
+    best, second = logits.topk(2).indices.T
+    (free,) = greedy(decoder_of(backend, requests[:1]), 1, EOS)
+    (masked,) = greedy(decoder_of(backend, requests[:1]), 1, EOS, log_probabilities=True, forbidden=[int(best[0])])
+    assert free.token_ids == (int(best[0]),)
+    assert masked.token_ids == (int(second[0]),)
+    expected = decoder.log_softmax(logits)[0, second[0]].item()
+    assert masked.log_probabilities == pytest.approx((expected,), abs=1e-4)
+
+
+def test_a_request_that_forbids_the_end_fills_its_budget(torch_backend: Load, mixed_requests: Requests) -> None:
+    backend = torch_backend("tiny")
+    (request,) = mixed_requests()[:1]
+    decoding = dataclasses.replace(request.decoding, max_new_tokens=5, forbidden=("<eos>", "<noise>"))
+    (answer,) = backend.generate([backend.prepare(dataclasses.replace(request, decoding=decoding))])
+    assert len(answer.token_ids) == 5 and EOS not in answer.token_ids

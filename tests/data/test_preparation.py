@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from evalsuite.preparation import prepare_frames, resize, to_unit_range
-from evalsuite.types import ImagePreparation
+from evalsuite.images import ImageBytes
+from evalsuite.preparation import prepare_frames, request_frames, resize, to_unit_range
+from evalsuite.types import Decoding, ExampleKey, ImagePreparation, Request
 
 Matrix = NDArray[np.float64]
 
@@ -110,3 +113,39 @@ def test_the_unit_range_runs_from_minus_one_to_one() -> None:
 
 def test_no_frames_give_an_empty_array() -> None:
     assert prepare_frames([], 14, ImagePreparation()).shape == (0, 14, 14, 3)
+
+
+def test_an_outline_is_red_and_one_pixel_wide_at_every_resolution() -> None:
+    """Drawn after the resize, as WidgetCap's images were: the box does not shrink with the picture."""
+    preparation = ImagePreparation(outline=(0.25, 0.5, 0.75, 1.0))
+    for side in (8, 64):
+        (picture,) = prepare_frames([Image.new("RGB", (300, 200), "white")], side, preparation)
+        red = (picture == (255, 0, 0)).all(axis=-1)
+        left, top, right, bottom = (int(share * (side - 1)) for share in preparation.outline or ())
+        assert red[top, left : right + 1].all() and red[bottom, left : right + 1].all()
+        assert red[top : bottom + 1, left].all() and red[top : bottom + 1, right].all()
+        assert red.sum() == 2 * (right - left + 1) + 2 * (bottom - top - 1)
+
+
+def test_an_outline_beyond_the_picture_is_cut_off_and_one_outside_is_not_drawn() -> None:
+    white = Image.new("RGB", (10, 10), "white")
+    (cut,) = prepare_frames([white], 10, ImagePreparation(outline=(0.5, 0.5, 2.0, 2.0)))
+    red = (cut == (255, 0, 0)).all(axis=-1)
+    assert red[4, 4:].all() and red[4:, 4].all() and red.sum() == 11
+    (plain,) = prepare_frames([white], 10, ImagePreparation(outline=(1.5, 0.0, 2.0, 1.0)))
+    assert (plain == 255).all()
+
+
+def test_models_with_their_own_preparation_see_the_outline_too() -> None:
+    key = ExampleKey("t", "s", "0")
+    visual = ImageBytes(encoded(Image.new("RGB", (448, 448), "white")))
+    preparation = ImagePreparation(outline=(0.0, 0.0, 0.5, 0.5))
+    (frame,) = request_frames(Request(key, "?", (visual,), Decoding(1), preparation))
+    assert frame.getpixel((0, 0)) == frame.getpixel((1, 100)) == (255, 0, 0)
+    assert frame.getpixel((2, 100)) == (255, 255, 255)
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

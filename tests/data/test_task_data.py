@@ -229,3 +229,48 @@ def test_images_that_hub_records_only_name_come_from_the_data_folder(
 
 def test_every_kind_is_known() -> None:
     assert KINDS == ("synthetic", "hub", "files")
+
+
+def test_where_leaves_records_out_and_positions_count_the_rest(tmp_path: Path) -> None:
+    """Resuming goes by position, so the third record that counts is position 2 whatever lies between."""
+    data = opened(write(tmp_path, rows(6)), fields={"where": "id != `1` && id != `4`"})
+    assert [(e.key.id, e.position) for e in data.examples("val")] == [("0", 0), ("2", 1), ("3", 2), ("5", 3)]
+    assert data.count("val") is None and data.count("val", exact=True) == 4
+    assert [e.key.id for e in data.examples("val", start=lambda position: position >= 2)] == ["3", "5"]
+
+
+def test_where_looks_at_the_items_of_records_that_explode(tmp_path: Path) -> None:
+    record = {
+        "id": 0,
+        "image": "0.png",
+        "qa": [{"q": "a", "kind": "x"}, {"q": "b", "kind": "y"}, {"q": "c", "kind": "x"}],
+    }
+    fields = {"explode": "qa", "where": "item.kind == 'x'", "id": "item.q", "references": "[item.q]"}
+    data = opened(write(tmp_path, [record]), fields={**fields, "values": {"question": "item.q"}})
+    assert [e.key.id for e in data.examples("val")] == ["a", "c"]
+
+
+def test_where_on_a_column_that_is_missing_is_an_error_and_leaves_nothing_out_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no column 'kind'"):
+        opened(write(tmp_path, rows(2)), fields={"where": "kind == 'x'"}).check()
+
+
+def test_an_outline_is_a_box_in_shares_of_the_image(tmp_path: Path) -> None:
+    record = {"id": 0, "image": "0.png", "question": "q", "answer": "a", "bbox": [1, 0, 2, 4]}
+    fields = {"outline": "shares(corners(bbox), image_size(image))"}
+    (example,) = opened(write(tmp_path, [record]), fields=fields).examples("val")
+    assert isinstance(example, Example) and example.outline == (0.25, 0.0, 0.75, 1.0)
+
+
+def test_an_outline_that_is_no_box_is_the_examples_error(tmp_path: Path) -> None:
+    (example,) = opened(write(tmp_path, rows(1)), fields={"outline": "[id]"}).examples("val")
+    assert isinstance(example, BadExample) and "not [left, top, right, bottom]" in example.error
+
+
+def test_only_reported_splits_are_looked_at_unless_others_are_named(tmp_path: Path) -> None:
+    splits = [{"name": "val"}, {"name": "train", "role": "selection"}]
+    data = opened(write(tmp_path, rows(1)), splits=splits)
+    data.check()  # there is no file for train
+    assert set(data.fingerprint()["splits"]) == {"val"}
+    with pytest.raises(DataError, match="'train'"):
+        data.check(["train"])
