@@ -12,6 +12,9 @@ from evalsuite.cli.groups import SuggestingGroup
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskSpec
+    from evalsuite.specs.groups import GroupSpec
+
+MOST_SPLITS = 4
 
 _specs_option = click.option(
     "--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own."
@@ -27,17 +30,17 @@ def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> i
     if context.invoked_subcommand is not None:
         context.obj = specs  # also where --specs stands before the subcommand
         return None
-    from evalsuite import api
     from evalsuite.cli.show import print_columns
+    from evalsuite.specs import TaskRegistry
 
-    tasks = api.load_tasks("all", specs=specs)
+    registry = TaskRegistry(specs)
+    tasks, groups = registry.select("all"), registry.groups()
     if as_json:
-        click.echo(json.dumps([summary(spec) for spec in tasks], indent=1, ensure_ascii=False))
+        found = [*map(summary, tasks), *map(group_summary, groups)]
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
-    rows = [
-        [spec.id, spec.family, _headline(spec), ", ".join(split.name for split in spec.splits), spec.paper_name()]
-        for spec in tasks
-    ]
+    rows = [[spec.id, spec.family, spec.headline().name, _splits(spec), spec.paper_name()] for spec in tasks]
+    rows += [[group.id, group.family, "mean", _members(group), group.paper_name()] for group in groups]
     print_columns(["task", "family", "headline metric", "splits", "paper row"], rows)
     return 0
 
@@ -48,10 +51,12 @@ def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> i
 @click.option("--json", "as_json", is_flag=True, help="The whole spec as JSON.")
 @click.pass_obj
 def show(before: tuple[Path, ...], task: str, specs: tuple[Path, ...], as_json: bool) -> int:
-    """Print everything that the spec of TASK fixes."""
-    from evalsuite import api
+    """Print everything that the spec of TASK, or of an average over tasks, fixes."""
+    from evalsuite.specs import TaskRegistry
 
-    content = api.load_task(task, specs=[*before, *specs]).model_dump(mode="json", exclude_none=True)
+    registry = TaskRegistry([*before, *specs])
+    averages = {group.id: group for group in registry.groups()}
+    content = (averages.get(task) or registry.get(task)).model_dump(mode="json", exclude_none=True)
     if as_json:
         click.echo(json.dumps(content, indent=1, ensure_ascii=False))
     else:
@@ -90,6 +95,7 @@ def schema() -> int:
 def summary(spec: TaskSpec) -> dict[str, Any]:
     """What a list of tasks says about one of them."""
     return {
+        "kind": "task",
         "id": spec.id,
         "version": spec.version,
         "title": spec.title,
@@ -113,5 +119,25 @@ def summary(spec: TaskSpec) -> dict[str, Any]:
     }
 
 
-def _headline(spec: TaskSpec) -> str:
-    return next(use.name for use in spec.metrics if use.headline)
+def group_summary(group: GroupSpec) -> dict[str, Any]:
+    """What a list of tasks says about an average over them."""
+    return {
+        "kind": "group",
+        "id": group.id,
+        "version": group.version,
+        "title": group.title,
+        "paper_name": group.paper_name(),
+        "rows": [row.name for row in group.rows],
+        "family": group.family,
+        "members": [member.model_dump() for member in group.members],
+    }
+
+
+def _splits(spec: TaskSpec) -> str:
+    """Names of the reported splits, shortened where they are many."""
+    names = [split.name for split in spec.reported()]
+    return ", ".join(names) if len(names) <= MOST_SPLITS else f"{', '.join(names[:2])}, … ({len(names)})"
+
+
+def _members(group: GroupSpec) -> str:
+    return "; ".join(f"{len(member.splits)} of {member.task}" for member in group.members)
