@@ -17,8 +17,8 @@ import pytest
 
 from evalsuite.backends import torch_hf
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.weights import fingerprint
 from evalsuite.backends.tiny import tiny_checkpoint
-from evalsuite.backends.torch_hf.weights import fingerprint
 from evalsuite.errors import BackendError, BackendOutOfMemory, MissingDependency, UsageError
 from evalsuite.types import Request
 
@@ -294,7 +294,7 @@ def test_a_missing_tokenizer_is_a_backend_error(copy: Path) -> None:
 
 
 def test_a_processor_that_needs_torchvision_is_explained() -> None:
-    from evalsuite.backends.torch_hf.checkpoint import Checkpoint
+    from evalsuite.backends.checkpoints.resolve import Checkpoint
     from evalsuite.backends.torch_hf.loading import guarded
 
     def fail() -> None:
@@ -441,7 +441,7 @@ def test_the_fingerprint_follows_tokenizer_and_processor(name: str, copy: Path) 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_a_large_files_fingerprint_looks_all_over_it(share: float, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merged adapter changes the middle of the weights and leaves both ends as they were."""
-    from evalsuite.backends.torch_hf import weights
+    from evalsuite.backends.checkpoints import weights
 
     monkeypatch.setattr(weights, "WHOLE_FILE", 1000)
     monkeypatch.setattr(weights, "SAMPLE", 100)

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.torch_hf.checkpoint import check_model
+from evalsuite.backends.checkpoints.resolve import check_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import MissingDependency
 
@@ -31,8 +31,9 @@ def check(options: BackendOptions) -> None:
     torch itself is loaded only to see whether a device that was asked for is there.
     """
     require_packages()
-    device = TorchOptions.read(options.options).device
-    check_model(options)
+    settings = TorchOptions.read(options.options)
+    check_model(options, settings.trust)
+    device = settings.device
     if device not in ("auto", "cpu"):
         use_passive_waiting()
         from evalsuite.backends.torch_hf.loading import device_called

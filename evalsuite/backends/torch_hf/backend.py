@@ -11,13 +11,13 @@ import torch
 import transformers
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
-from evalsuite.backends.torch_hf.checkpoint import Checkpoint, resolve
+from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
+from evalsuite.backends.checkpoints.weights import fingerprint
 from evalsuite.backends.torch_hf.generic import ChatModel
 from evalsuite.backends.torch_hf.loading import Placement, placement
 from evalsuite.backends.torch_hf.memory import batch_limits, catch_out_of_memory, release
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.backends.torch_hf.paligemma import PaliGemma
-from evalsuite.backends.torch_hf.weights import fingerprint
 from evalsuite.errors import BackendError
 from evalsuite.types import Generation, JsonValue, Request
 
@@ -46,7 +46,7 @@ class TorchBackend:
         if torch_options.threads is not None:
             torch.set_num_threads(torch_options.threads)
         where = placement(torch_options)
-        checkpoint = resolve(options, torch_options)
+        checkpoint = resolve(options, torch_options.trust)
         kind = PaliGemma if checkpoint.is_paligemma else ChatModel
         model = catch_out_of_memory(lambda: kind(checkpoint, torch_options, where))
         return cls(model, checkpoint, torch_options, where)

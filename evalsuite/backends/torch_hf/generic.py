@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from evalsuite.backends.base import Prepared
-from evalsuite.backends.torch_hf.checkpoint import Checkpoint
+from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError

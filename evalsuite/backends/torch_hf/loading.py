@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf import attention as kernels
-from evalsuite.backends.torch_hf.checkpoint import Checkpoint
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evalsuite.backends.checkpoints.resolve import Trust
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import UsageError, did_you_mean
 
@@ -36,6 +37,10 @@ class TorchOptions:
     attention: str = "auto"
     allow_pickle_weights: bool = False
     trust_remote_code: bool = False
+
+    @property
+    def trust(self) -> Trust:
+        return Trust(self.allow_pickle_weights, self.trust_remote_code)
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> TorchOptions:

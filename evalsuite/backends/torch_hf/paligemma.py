@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.backends.base import Prepared
+from evalsuite.backends.checkpoints.prompt import PromptTokenizer
+from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.beam import beam_search
-from evalsuite.backends.torch_hf.checkpoint import Checkpoint
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.backends.torch_hf.prompt import PromptTokenizer
 from evalsuite.preparation import prepare_frames, request_frames
 from evalsuite.types import Generation, JsonValue, Request
 

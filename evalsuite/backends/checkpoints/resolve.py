@@ -1,4 +1,4 @@
-"""Where a model's files are, what kind of model they hold, and whether they can be used: decided without torch."""
+"""Where a model's files are, what kind of model they hold, and whether they can be used."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.backends.tiny import MAX_RESOLUTION, PATCH, TINY_MODELS, tiny_checkpoint
-from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.backends.torch_hf.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.errors import BackendError, UsageError
 
 DEFAULT_MODEL = "tiny"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 DEFAULT_SIDE = 224  # what a SigLIP config means that does not state its image size, as PaliGemma's at 224 px
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What a checkpoint may run of its own: code in pickled weights, and Python files. Nothing unless asked for."""
+
+    pickle_weights: bool = False
+    remote_code: bool = False
+
+
+NO_TRUST = Trust()
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Checkpoint:
         return side if isinstance(side, int) else None
 
 
-def check_model(options: BackendOptions) -> None:
+def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
     """Raise BackendError when the model can be seen to be unusable, without loading or downloading anything.
 
     A hub id is accepted by its form; offline, the whole model must be in the local hub cache.
@@ -59,22 +69,22 @@ def check_model(options: BackendOptions) -> None:
         _tiny_resolution(options)
         _whole_number(options, "seed")
     elif not _is_hub_id(name):
-        _open(name, Path(name).expanduser(), options)
+        _open(name, Path(name).expanduser(), options, trust)
     elif _offline():
-        _open(name, _download(name, TorchOptions.read(options.options)), options)
+        _open(name, _download(name, trust), options, trust)
 
 
-def resolve(options: BackendOptions, torch_options: TorchOptions) -> Checkpoint:
+def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
     """The checkpoint behind ``options.model``, built (tiny) or downloaded (hub id) if need be."""
     name = options.model or DEFAULT_MODEL
     if name in TINY_MODELS:
         seed = _whole_number(options, "seed") or 0
         folder = tiny_checkpoint(TINY_MODELS[name], seed, _tiny_resolution(options))
     elif _is_hub_id(name):
-        folder = _download(name, torch_options)
+        folder = _download(name, trust)
     else:
         folder = Path(name).expanduser()
-    return _open(name, folder, options)
+    return _open(name, folder, options, trust)
 
 
 def check_resolution(checkpoint: Checkpoint, options: BackendOptions) -> None:
@@ -109,14 +119,14 @@ def _offline() -> bool:
     return chosen.upper() in ("1", "ON", "YES", "TRUE")
 
 
-def _download(name: str, options: TorchOptions) -> Path:
+def _download(name: str, trust: Trust) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
     patterns = [*HUB_FILES]
-    patterns += PICKLE_PATTERNS if options.allow_pickle_weights else ()
-    patterns += ("*.py",) if options.trust_remote_code else ()
+    patterns += PICKLE_PATTERNS if trust.pickle_weights else ()
+    patterns += ("*.py",) if trust.remote_code else ()
     settings: dict[str, Any] = {"revision": revision or None, "local_files_only": _offline()}
     try:
         return Path(snapshot_download(repository, allow_patterns=patterns, **settings))
@@ -130,10 +140,10 @@ def _download(name: str, options: TorchOptions) -> Path:
         ) from error
 
 
-def _open(name: str, folder: Path, options: BackendOptions) -> Checkpoint:
+def _open(name: str, folder: Path, options: BackendOptions, trust: Trust) -> Checkpoint:
     """The checkpoint in ``folder``, looked at as far as that needs no framework."""
     checkpoint = _open_folder(name, folder)
-    check_weights(name, folder, TorchOptions.read(options.options).allow_pickle_weights)
+    check_weights(name, folder, trust.pickle_weights)
     check_resolution(checkpoint, options)
     return checkpoint
 

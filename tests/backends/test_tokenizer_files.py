@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evalsuite.backends.torch_hf.prompt import LOCATIONS, SEGMENTS, PromptTokenizer
+from evalsuite.backends.checkpoints.prompt import LOCATIONS, SEGMENTS, PromptTokenizer
 from evalsuite.errors import BackendError
 
 WORDS = "answer en caption detect what is the red dog on left of a blue table how many true false street sign"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import tiny_checkpoint
 from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID, VOCABULARY_SIZE
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
-from evalsuite.backends.torch_hf.prompt import PromptTokenizer
 from evalsuite.preparation import prepare_frames, to_unit_range
 from evalsuite.types import ImagePreparation, Request
 
@@ -102,7 +102,7 @@ def test_location_tokens_that_a_tokenizer_counts_as_special_are_read_and_shown(m
 def test_missing_location_tokens_are_added_where_paligemma_has_them() -> None:
     from tokenizers import Tokenizer, models
 
-    from evalsuite.backends.torch_hf.prompt import _add_missing_tokens
+    from evalsuite.backends.checkpoints.prompt import _add_missing_tokens
     from evalsuite.errors import BackendError
 
     def bare() -> Any:
