@@ -63,6 +63,6 @@ def _nearest_lengths(corpus: CaptionCorpus) -> Array:
     lengths = corpus.reference_words
     order = np.lexsort((lengths, np.abs(lengths - corpus.prediction_words[corpus.image]), corpus.image))
     images, first = np.unique(corpus.image[order], return_index=True)
-    nearest = np.zeros(len(corpus.predictions))
+    nearest = np.zeros(corpus.images)
     nearest[images] = lengths[order][first]
     return nearest

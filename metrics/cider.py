@@ -9,7 +9,8 @@ import numpy as np
 
 from evalsuite.metrics.base import Array, Value, ratio
 from evalsuite.metrics.caption_corpus import HIGHEST_ORDER, CaptionCorpus, CaptionMetric, Matches
-from evalsuite.metrics.ngrams import Integers, NgramCounts
+from evalsuite.metrics.ngrams import NgramCounts
+from evalsuite.metrics.pieces import Integers
 
 LENGTH_SIGMA = 6.0
 
@@ -37,13 +38,13 @@ class Cider(CaptionMetric):
     source: ClassVar[str] = "https://arxiv.org/abs/1411.5726"
 
     def corpus_statistics(self, corpus: CaptionCorpus) -> Array:
-        similarity = np.zeros(len(corpus.references))
+        similarity = np.zeros(len(corpus.image))
         for matches in corpus.matches:
             similarity += _similarities(matches, corpus)
         # Officially lengths are numbers of bigrams; that differs for empty sentences only, which score 0 anyway.
         difference = corpus.prediction_words[corpus.image] - corpus.reference_words
         similarity *= np.exp(-(difference**2) / (2 * LENGTH_SIGMA**2)) / HIGHEST_ORDER
-        total = np.bincount(corpus.image, weights=similarity, minlength=len(corpus.predictions))
+        total = np.bincount(corpus.image, weights=similarity, minlength=corpus.images)
         scores = 10 * ratio(total, corpus.references_per_image, empty=0.0)
         return np.column_stack([scores, np.ones_like(scores)])
 
@@ -54,14 +55,14 @@ class Cider(CaptionMetric):
 def _similarities(matches: Matches, corpus: CaptionCorpus) -> Array:
     """Clipped cosine of every reference with the prediction for its image, for one order. Shape (references,)."""
     references, predictions, meets = matches
-    idf = _inverse_document_frequency(references, corpus.image, len(corpus.predictions))
+    idf = _inverse_document_frequency(references, corpus.image, corpus.images)
     ours = predictions.counts * idf[predictions.ngram]
     theirs = references.counts * idf[references.ngram]
     met = meets >= 0
     products = np.minimum(ours[meets[met]], theirs[met]) * theirs[met]
-    dot = np.bincount(references.sentence[met], weights=products, minlength=len(corpus.references))
-    reference_norm = _norms(references, theirs, len(corpus.references))
-    prediction_norm = _norms(predictions, ours, len(corpus.predictions))[corpus.image]
+    dot = np.bincount(references.sentence[met], weights=products, minlength=len(corpus.image))
+    reference_norm = _norms(references, theirs, len(corpus.image))
+    prediction_norm = _norms(predictions, ours, corpus.images)[corpus.image]
     norms = reference_norm * prediction_norm
     cosines: Array = dot / np.where(norms == 0, 1.0, norms)
     return cosines

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import chain, count
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Integers = NDArray[np.int64]
+from evalsuite.metrics.pieces import Integers, Pieces
 
 
 class NgramCounts(NamedTuple):
@@ -29,22 +26,20 @@ class NgramCounts(NamedTuple):
         return group[self.sentence] * self.vocabulary + self.ngram
 
 
-def ngram_counts(sentences: Sequence[Sequence[str]], highest_order: int) -> Iterator[NgramCounts]:
-    """Counts of the n-grams of orders 1, 2, ... ``highest_order`` in sentences given as words."""
-    lengths = np.array([len(words) for words in sentences], dtype=np.int64)
-    numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(sentences)), np.int64, count=int(lengths.sum()))
-    sentence = np.repeat(np.arange(len(sentences), dtype=np.int64), lengths)
-    place = np.arange(len(words), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+def ngram_counts(words: Pieces, highest_order: int) -> Iterator[NgramCounts]:
+    """Counts of the n-grams of orders 1, 2, ... ``highest_order``."""
+    numbers, lengths, vocabulary = words.numbers, words.lengths, len(words.texts)
+    sentence = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
+    place = np.arange(len(numbers), dtype=np.int64) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     remaining = lengths[sentence] - place  # words from here to the end of the sentence
-    ngrams, vocabulary = words, len(numbers)
+    ngrams = numbers
     for order in range(1, highest_order + 1):
         starts = np.flatnonzero(remaining >= order)
         if order > 1:
             # The n-gram one word shorter is numbered already: a pair of numbers tells n-grams apart.
-            pairs = ngrams[starts] * max(len(numbers), 1) + words[starts + order - 1]
+            pairs = ngrams[starts] * max(len(words.texts), 1) + numbers[starts + order - 1]
             different, numbered = np.unique(pairs, return_inverse=True)
-            ngrams = np.zeros_like(words)
+            ngrams = np.zeros_like(numbers)
             ngrams[starts] = numbered
             vocabulary = len(different)
         yield _count(sentence[starts], ngrams[starts], vocabulary)

@@ -20,6 +20,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
+from evalsuite.metrics.pieces import Pieces, pieces_between_spaces
 from evalsuite.metrics.ptb_rules import (
     ANY,
     BRACKETS,
@@ -33,13 +34,13 @@ from evalsuite.metrics.ptb_rules import (
     special_words,
 )
 
-__all__ = ["tokenize", "tokenize_corpus"]
+__all__ = ["token_pieces", "tokenize", "tokenize_corpus"]
 
 _LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\u2028\u2029]")
 _UNSEEN_LINE_END = re.compile("[\r\x0b\x0c\u2028\u2029]")  # those that the wrapper leaves in captions
 _LOOK_AHEAD = 64  # characters behind a line that can matter to it
+_SEEN_BEHIND = 2  # characters behind a chunk with which its tokens were found
 _MEMO_SIZE = 200_000
-_BLOCK = 4096  # lines that are looked up together
 _UNKNOWN = "\0"  # a token that holds this character itself is only found more slowly
 _SINGLE_PUNCTUATION = frozenset(".,:;!?'`\"-")
 _SPLIT = {pair.replace(" ", ""): pair for pair in SPLIT_WORDS}
@@ -55,24 +56,26 @@ def tokenize(text: str, following: str | None = None) -> str:
     following: the next caption of the call, whose start can matter; None: this is the last caption of the call.
     """
     text = _LINE_END.sub(" ", text)
-    if following is None:
-        return _scan(text, len(text))
-    (known,) = _without_context([text])
-    return known if known is not None else _scan(f"{text}\n{following}", len(text))
+    return _scan(text if following is None else f"{text}\n{following}", len(text))
 
 
 def tokenize_corpus(captions: Sequence[str]) -> list[str]:
     """What one call of the official tokenizer gives for these captions, in their order."""
+    return token_pieces(captions).sentences()
+
+
+def token_pieces(captions: Sequence[str]) -> Pieces:
+    """The tokens of :func:`tokenize_corpus`: a piece is what stood between two spaces, or a whole caption."""
     lines = [caption.replace("\n", " ") for caption in captions]
     call = "\n".join(lines)
     if _UNSEEN_LINE_END.search(call):
         lines = _LINE_END.split(call)
-    last = len(lines) - 1
-    tokens: list[str] = []
-    for start in range(0, len(captions), _BLOCK):
-        for number, known in enumerate(_without_context(lines[start : min(start + _BLOCK, len(captions))]), start):
-            tokens.append(known if known is not None and number < last else _in_context(lines, number))
-    return tokens
+    chunks = pieces_between_spaces(lines[: len(captions)])
+    texts = list(map(_MEMO.__getitem__, chunks.texts))
+    dependent = chunks.sentences_with([_UNKNOWN in text for text in texts])
+    # Behind the last caption of the call there is nothing.
+    in_context = [line for line in sorted({*dependent, len(lines) - 1}) if 0 <= line < len(captions)]
+    return chunks.rewritten(texts, {line: _in_context(lines, line) for line in in_context})
 
 
 def _in_context(lines: list[str], number: int) -> str:
@@ -86,37 +89,29 @@ def _in_context(lines: list[str], number: int) -> str:
 
 
 class _Memo(dict[str, str]):
-    """Tokens of what stands between two spaces; _UNKNOWN where they depend on the neighbours. A line end is kept."""
+    """Tokens of what stands between two spaces; _UNKNOWN where they depend on the neighbours."""
 
     def __missing__(self, chunk: str) -> str:
         if len(self) > _MEMO_SIZE:
             self.clear()
-        self[chunk] = tokens = chunk if chunk == "\n" else _tokens_anywhere(chunk)
+        self[chunk] = tokens = _tokens_anywhere(chunk)
         return tokens
 
 
 _MEMO = _Memo()
 
 
-def _without_context(lines: list[str]) -> list[str | None]:
-    """The tokens of every line all of whose chunks have the same tokens in every place, None for other lines."""
-    chunks = "\n".join(lines).replace("\n", " \n ").split(" ")
-    tokens = " ".join(filter(None, map(_MEMO.__getitem__, chunks)))
-    return [None if _UNKNOWN in line else line.strip(" ") for line in tokens.split("\n")]
-
-
 def _tokens_anywhere(chunk: str) -> str:
-    with_period, before_numbers = _period_words()
     simple = _plain_word().fullmatch(chunk)
     if simple:
         word, mark = simple[1].lower(), simple[2]
-        if mark != "." or (len(word) > 1 and word not in with_period):
+        if mark != "." or (len(word) > 1 and word not in _period_words()[0]):
             return _SPLIT.get(word, word)
     if _DEPENDS_ON_PLACE.search(chunk) or (
-        chunk.endswith(".") and _LAST_WORD.split(chunk)[-2].lower() in before_numbers
+        chunk.endswith(".") and _LAST_WORD.split(chunk)[-2].lower() in _period_words()[1]
     ):
         return _UNKNOWN
-    return _scan(chunk + " z", len(chunk))
+    return _scan(chunk + " z", len(chunk), look_up=False)
 
 
 @cache
@@ -156,27 +151,46 @@ def _alone(character: str) -> str:
     return character.lower() if re.match(f"[{characters().symbols}]", character) else ""
 
 
-def _scan(text: str, end: int) -> str:
-    """The tokens that begin before ``end``."""
+def _scan(text: str, end: int, look_up: bool = True) -> str:
+    """The tokens that begin before ``end``. look_up: do not scan chunks whose tokens are the same in every place."""
     web = _WEB_SUFFIX.search(text) is not None
     tokens = []
     stripped, position = True, 0
     while position < end:
         start = position
-        longest, stop, render = 0, 0, None
-        for rule in _rules_for(text[position], web):
-            match = rule.pattern.match(text, position)
-            if match and match.end() > longest:
-                longest, stop, render = match.end(), match.end(1), rule.render
-        if render is None:
-            token = _alone(text[position])
-            position += 1
+        known = _known_chunk(text, position, end) if look_up else None
+        if known is not None:
+            token, position = known
         else:
-            token = render(text[position:stop])
-            position = stop
+            token, position = _next_token(text, position, web)
         if token:
             tokens.append(token)
         if not text[start].isspace():
             stripped = bool(token)
     line = " ".join(tokens)
     return line.rstrip() if stripped else line  # the official wrapper strips the line before it drops marks
+
+
+def _known_chunk(text: str, position: int, end: int) -> tuple[str, int] | None:
+    """The tokens of the chunk that begins here and the place behind it; None where no chunk begins, or unknown."""
+    if position > 0 and text[position - 1] != " ":
+        return None
+    stop = text.find(" ", position, end)
+    stop = end if stop < 0 else stop
+    if stop == position or stop + _SEEN_BEHIND > len(text):
+        return None
+    tokens = _MEMO[text[position:stop]]
+    # A space is no token.
+    return None if _UNKNOWN in tokens else (tokens, min(stop + 1, end))
+
+
+def _next_token(text: str, position: int, web: bool) -> tuple[str, int]:
+    """The token that begins here, "" if it is dropped, and the place behind it."""
+    longest, stop, render = 0, 0, None
+    for rule in _rules_for(text[position], web):
+        match = rule.pattern.match(text, position)
+        if match and match.end() > longest:
+            longest, stop, render = match.end(), match.end(1), rule.render
+    if render is None:
+        return _alone(text[position]), position + 1
+    return render(text[position:stop]), stop

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import sys
 from dataclasses import dataclass
-from itertools import chain, count, islice
 from typing import ClassVar
 
 import numpy as np
@@ -13,8 +11,10 @@ from rapidfuzz.distance import LCSseq
 
 from evalsuite.metrics.base import Array, Value, ratio
 from evalsuite.metrics.caption_corpus import CaptionCorpus, CaptionMetric
+from evalsuite.metrics.pieces import Pieces
 
 BETA = 1.2
+_CHARACTERS = sys.maxunicode
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,13 @@ class RougeL(CaptionMetric):
     source: ClassVar[str] = "https://aclanthology.org/W04-1013"
 
     def corpus_statistics(self, corpus: CaptionCorpus) -> Array:
-        spelled = spell([*corpus.predictions, *corpus.references])
-        predictions, references = spelled[: len(corpus.predictions)], spelled[len(corpus.predictions) :]
-        common = np.array(
-            [LCSseq.similarity(predictions[image], text) for image, text in zip(corpus.image, references, strict=True)],
-            dtype=np.float64,
-        )
-        precision, recall = np.zeros(len(predictions)), np.zeros(len(predictions))
-        lengths = np.array([len(text) for text in predictions], dtype=np.int64)[corpus.image]
-        np.maximum.at(precision, corpus.image, common / np.maximum(lengths, 1))
-        np.maximum.at(recall, corpus.image, common / np.array([len(text) for text in references], dtype=np.float64))
+        count, image = len(corpus.image), corpus.image
+        sentences, lengths = spelled(corpus.words_between_spaces), corpus.words_between_spaces.lengths
+        predictions = map(sentences[count:].__getitem__, image.tolist())
+        common = np.array(list(map(LCSseq.similarity, predictions, sentences[:count])), dtype=np.float64)
+        precision, recall = np.zeros(corpus.images), np.zeros(corpus.images)
+        np.maximum.at(precision, image, common / lengths[count:][image])
+        np.maximum.at(recall, image, common / lengths[:count])
         scores = ratio((1 + BETA**2) * precision * recall, recall + BETA**2 * precision, empty=0.0)
         return np.column_stack([scores, np.ones_like(scores)])
 
@@ -49,9 +46,9 @@ class RougeL(CaptionMetric):
         return {"rouge_l": ratio(total[..., 0], total[..., 1])}
 
 
-def spell(sentences: Sequence[str]) -> list[str]:
-    """Sentences as strings with one character for every different word, words being split at single spaces."""
-    letters: defaultdict[str, str] = defaultdict(map(chr, count()).__next__)
-    split = [sentence.split(" ") for sentence in sentences]
-    spelled = iter("".join(map(letters.__getitem__, chain.from_iterable(split))))
-    return ["".join(islice(spelled, len(words))) for words in split]
+def spelled(words: Pieces) -> list[str] | list[list[int]]:
+    """Sentences as strings with one character for every different word; as numbers where there are too many words."""
+    ends = np.cumsum(words.lengths)
+    few = len(words.texts) <= _CHARACTERS
+    text = words.numbers.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass") if few else words.numbers.tolist()
+    return [text[start:end] for start, end in zip((ends - words.lengths).tolist(), ends.tolist(), strict=True)]

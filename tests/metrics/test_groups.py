@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from evalsuite.metrics import WeightedMetric, load_metric
+from evalsuite.metrics import WeightedMetric, caption_corpus, load_metric
 from evalsuite.metrics.base import Array, Value
 from evalsuite.metrics.bleu import Bleu
 from evalsuite.metrics.cider import Cider
 from evalsuite.metrics.groups import average, score_by_group, scores_by_group, statistics_by_group
+from evalsuite.metrics.pieces import Pieces
+from evalsuite.metrics.ptb_tokenizer import token_pieces
 from evalsuite.metrics.rouge import RougeL
 
 ENGLISH = ["a red car", "two dogs run fast", "a cat"], [["a red car parked"], ["two dogs run fast", "dogs"], ["a cat"]]
@@ -43,6 +46,22 @@ def test_the_last_caption_of_a_language_has_nothing_behind_it() -> None:
 def test_several_metrics_score_as_one_by_one() -> None:
     metrics = [Cider(), Bleu(), RougeL()]
     assert scores_by_group(metrics, *EXAMPLES) == [score_by_group(metric, *EXAMPLES) for metric in metrics]
+
+
+def test_metrics_that_score_one_group_tokenize_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice a language, as officially: references, then predictions. What is not asked for is not tokenized."""
+    calls: list[list[str]] = []
+
+    def counted(captions: Sequence[str]) -> Pieces:
+        calls.append(list(captions))
+        return token_pieces(captions)
+
+    monkeypatch.setattr(caption_corpus, "token_pieces", counted)
+    caption_corpus.caption_corpus.cache_clear()
+    Cider().prepare(PREDICTIONS, REFERENCES)
+    scores_by_group([Cider(), Bleu(), RougeL()], *EXAMPLES)
+    assert len(calls) == 4
+    assert [ENGLISH[0], GERMAN[0]] == calls[1::2]
 
 
 def test_statistics_keep_the_order_of_the_examples_and_sum_to_the_scores() -> None:

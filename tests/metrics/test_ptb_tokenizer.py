@@ -86,6 +86,15 @@ def test_a_caption_is_the_same_alone_and_among_others() -> None:
     assert tokenize_corpus(captions) == [tokenize(c, n) for c, n in zip(captions, [*captions[1:], None], strict=True)]
 
 
+def test_words_around_a_number_or_a_period_are_split_as_elsewhere() -> None:
+    found = tokenize_corpus(["He can't see  No. 5, it's on Elm St. .", "No. 5 isn't", "x"])
+    assert found == ["he ca n't see no. 5 it 's on elm st.", "no. 5 is n't", "x"]
+
+
+def test_no_captions_have_no_tokens() -> None:
+    assert tokenize_corpus([]) == []
+
+
 def test_lone_surrogates_are_dropped() -> None:
     assert tokenize("a \ud83d dog", "zzz") == "a dog"
 
