@@ -200,7 +200,8 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
         seen = groups.seen(use.only, len(table))
         if use == headline and ids:
             kept = [id for id, is_seen in zip(ids, seen, strict=True) if is_seen]
-            context.averages.keep(spec.id, split, metric, table[seen], kept)
+            unprepared = load_metric(use.name, **use.parameters)  # a prepared one holds its corpus
+            context.averages.keep(spec.id, split, unprepared, table[seen], kept)
         for stratum, value, mask in groups.masks(len(table)):
             if not (mask & seen).any():
                 continue
@@ -303,12 +304,25 @@ def _all_statistics(
     for part in parts:
         if part.answers:
             for table, metric, corpus in zip(tables, metrics, corpora, strict=True):
-                predictions = part.predictions(metric)
                 if corpus is None:
-                    table.append(workers.batch_statistics(metric, predictions, part.references))
-                else:
-                    table += statistics_by_group([metric], predictions, part.references, groups.codes[corpus])
+                    table.append(workers.batch_statistics(metric, part.predictions(metric), part.references))
+            # Metrics that share their corpora go together, so that these are tokenized once.
+            for (corpus, _), places in _sharing(metrics, corpora).items():
+                together = [metrics[place] for place in places]
+                predictions = part.predictions(together[0])
+                found = statistics_by_group(together, predictions, part.references, groups.codes[corpus])
+                for place, table_of_one in zip(places, found, strict=True):
+                    tables[place].append(table_of_one)
     return [np.concatenate(table) for table in tables] if tables[0] else None
+
+
+def _sharing(metrics: Sequence[Metric], corpora: Sequence[str | None]) -> dict[tuple[str, bool], list[int]]:
+    """Places of the metrics that have corpora of their own, by stratum and by the form of answers they take."""
+    places: dict[tuple[str, bool], list[int]] = {}
+    for place, (metric, corpus) in enumerate(zip(metrics, corpora, strict=True)):
+        if corpus is not None:
+            places.setdefault((corpus, metric.takes_answers), []).append(place)
+    return places
 
 
 def _rows(
