@@ -13,6 +13,9 @@ from evalsuite.results import ResultRow
 from evalsuite.specs import TaskRegistry
 
 if TYPE_CHECKING:
+    from evalsuite.comparison.baseline import Baseline
+    from evalsuite.comparison.gate import Verdict
+    from evalsuite.comparison.runs import SplitComparison
     from evalsuite.engine.plan import Plan
     from evalsuite.reports import ReportFiles
     from evalsuite.specs import TaskSpec
@@ -146,7 +149,7 @@ def score(
     """
     from evalsuite.scoring import score_run
 
-    registry = TaskRegistry(tuple(Path(extra) for extra in specs))
+    registry = _registry(specs)
     scored = score_run(
         Path(folder), registry, resamples=resamples, metric_options=metric_options, protocol=protocol, jobs=jobs
     )
@@ -161,11 +164,51 @@ def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:
     return write_report([Path(folder) for folder in folders], Path(out) if out is not None else None)
 
 
+def compare(
+    *folders: Path | str, specs: Sequence[Path | str] = (), anyway: bool = False, resamples: int = 1000, jobs: int = 1
+) -> list[SplitComparison]:
+    """Later runs against the first, on the examples they share: ``evalsuite compare``."""
+    from evalsuite.comparison.runs import compare_runs
+
+    runs = [Path(folder) for folder in folders]
+    return compare_runs(runs, _registry(specs), anyway=anyway, resamples=resamples, jobs=jobs)
+
+
+def write_baseline(
+    folder: Path | str, out: Path | str, *, specs: Sequence[Path | str] = (), answers: bool = True, jobs: int = 1
+) -> Baseline:
+    """Write what a run answered, to gate later runs against: ``evalsuite baseline``."""
+    from evalsuite.comparison import baseline
+
+    return baseline.write_baseline(Path(folder), Path(out), _registry(specs), answers=answers, jobs=jobs)
+
+
+def gate(
+    folder: Path | str,
+    baseline: Path | str,
+    *,
+    specs: Sequence[Path | str] = (),
+    allow: Sequence[str] = (),
+    resamples: int = 1000,
+    jobs: int = 1,
+) -> list[Verdict]:
+    """A verdict for each split of a baseline: ``evalsuite gate``. :func:`evalsuite.comparison.gate.overall` sums up."""
+    from evalsuite.comparison.baseline import read_baseline
+    from evalsuite.comparison.gate import judge
+
+    held = read_baseline(Path(baseline))
+    return judge(Path(folder), held, _registry(specs), allow=allow, resamples=resamples, jobs=jobs)
+
+
 def load_task(task: str, *, specs: Sequence[Path | str] = ()) -> TaskSpec:
     """The spec of one task. Raises UnknownName, with the nearest id."""
-    return TaskRegistry(tuple(Path(folder) for folder in specs)).get(task)
+    return _registry(specs).get(task)
 
 
 def load_tasks(selection: str = "all", *, specs: Sequence[Path | str] = ()) -> list[TaskSpec]:
     """Specs by selection, such as ``"vqav2,family:captioning"``."""
-    return TaskRegistry(tuple(Path(folder) for folder in specs)).select(selection)
+    return _registry(specs).select(selection)
+
+
+def _registry(specs: Sequence[Path | str]) -> TaskRegistry:
+    return TaskRegistry(tuple(Path(folder) for folder in specs))

@@ -82,7 +82,7 @@ def score_run(
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
             try:
-                spec = with_metric_options(_spec(task_id, entry, registry), metric_options)
+                spec = with_metric_options(spec_of(task_id, entry, registry), metric_options)
                 scored.rows += _score_task(store, spec, context)
             # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
             except Exception as error:
@@ -92,7 +92,8 @@ def score_run(
     return scored
 
 
-def _spec(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | None) -> TaskSpec:
+def spec_of(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | None) -> TaskSpec:
+    """The spec that a task of a run is scored by; ``entry`` is what the manifest says of it."""
     try:
         kept = TaskSpec.model_validate(entry["spec"])
     except ValueError as error:
@@ -255,7 +256,7 @@ def _scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: _Groups
                 groups.count_error(prediction)
             if prediction.references is not None:
                 groups.add(prediction)
-                part.answers.append(_answer(prediction, spec))
+                part.answers.append(answer_of(prediction, spec))
                 part.references.append(prediction.references)
         yield part
 
@@ -268,7 +269,8 @@ def _noted(parts: Iterator[_Scorable], ids: list[str] | None) -> Iterator[_Scora
         yield part
 
 
-def _answer(prediction: Prediction, spec: TaskSpec) -> Answer:
+def answer_of(prediction: Prediction, spec: TaskSpec) -> Answer:
+    """What the metrics see of a stored answer."""
     token_ids, log_probabilities = (prediction.details.get(name) for name in ("token_ids", "log_probabilities"))
     return Answer(
         parse_answer(prediction.text, spec.parsing),

@@ -48,7 +48,7 @@ def bootstrap_weights(
     """
     _check(int(chosen.sum()), resamples)
     parts = []
-    for drawn in _weights(np.random.default_rng(seed), int(chosen.sum()), resamples):
+    for drawn in example_weights(np.random.default_rng(seed), int(chosen.sum()), resamples):
         weights = np.zeros((len(drawn), len(chosen)))
         weights[:, chosen] = drawn
         parts.append(metric.weighted_values(weights))
@@ -71,7 +71,7 @@ def bootstrap_mean(
     independently.
     """
     if paired:
-        weights = np.concatenate(list(_weights(np.random.default_rng(seed), len(tables[0]), resamples)))
+        weights = np.concatenate(list(example_weights(np.random.default_rng(seed), len(tables[0]), resamples)))
         totals = [weights @ np.asarray(table, np.float64) for table in tables]
     else:
         seeds = np.random.SeedSequence(seed).generate_state(len(tables))
@@ -100,7 +100,7 @@ def resampled_totals(statistics: Array, *, resamples: int, seed: int) -> Array:
         parts = [generator.multinomial(len(statistics), shares, size=size) @ rows for size in sizes]
     else:
         rows = np.repeat(rows, counts, axis=0)
-        parts = [weights @ rows for weights in _weights(generator, len(rows), resamples)]
+        parts = [weights @ rows for weights in example_weights(generator, len(rows), resamples)]
     return np.concatenate(parts)
 
 
@@ -119,8 +119,8 @@ def _sorted_rows(statistics: Array) -> tuple[Array, NDArray[np.int64]]:
     return ordered[starts], np.diff(np.append(starts, len(ordered)))
 
 
-def _weights(generator: np.random.Generator, n: int, resamples: int) -> Iterator[Array]:
-    """How often each of n examples is drawn, in chunks of resamples: shape (chunk, n).
+def example_weights(generator: np.random.Generator, n: int, resamples: int) -> Iterator[Array]:
+    """How often each of n examples is drawn with replacement, in chunks of resamples: shape (chunk, n).
 
     Draws follow each other, whatever the size of a chunk.
     """

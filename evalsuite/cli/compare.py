@@ -1,0 +1,146 @@
+"""``evalsuite compare``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from evalsuite.comparison.runs import SplitComparison
+    from evalsuite.reports import Table
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
+@click.option("--anyway", is_flag=True, help="Compare even where prompt, decoding, metric or data differ.")
+@click.option(
+    "--flips", default=0, metavar="N", type=click.IntRange(min=0), help="Name N changed examples per task."
+)
+@click.option(
+    "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples of intervals."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON, all changed examples by id.")
+def command(
+    runs: tuple[Path, ...],
+    specs: tuple[Path, ...],
+    anyway: bool,
+    flips: int,
+    resamples: int,
+    jobs: int | None,
+    as_json: bool,
+) -> int:
+    """Compare RUNS with the first of them, task by task, on the examples they share.
+
+    The difference has a paired bootstrap interval, p comes from exchanging the two runs' answers at random and is
+    corrected over the tasks (Holm). Tasks whose prompt, decoding, metric or data differ are named and not compared.
+    """
+    from evalsuite import api
+
+    if len(runs) < 2:
+        raise UsageError("compare needs at least two run folders: evalsuite compare BEFORE AFTER")
+    rows = api.compare(*runs, specs=specs, anyway=anyway, resamples=resamples, jobs=jobs or os.cpu_count() or 1)
+    if as_json:
+        click.echo(json.dumps([_record(row) for row in rows], indent=1, ensure_ascii=False))
+    else:
+        _print(rows, flips)
+    return 0
+
+
+def _record(row: SplitComparison) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        name: getattr(row, name) for name in ("task", "title", "split", "first", "second", "reasons", "notes")
+    }
+    if row.found is not None:
+        found = row.found
+        record |= {
+            "metric": found.value.name,
+            "unit": found.value.unit,
+            "higher_is_better": found.value.higher_is_better,
+            "n": found.n,
+            "first_value": found.before,
+            "second_value": found.after,
+            "difference": found.difference,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "p": found.p,
+            "p_adjusted": row.adjusted,
+            "better": list(row.better),
+            "worse": list(row.worse),
+            "tied": found.tied,
+        }
+    return record
+
+
+def _print(rows: Sequence[SplitComparison], flips: int) -> None:
+    from rich.console import Console
+
+    from evalsuite.reports import to_terminal
+
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    for second in dict.fromkeys(row.second for row in rows):
+        chosen = [row for row in rows if row.second == second]
+        console.print(to_terminal(_table(chosen), console.width))
+        for row in chosen:
+            place = f"{row.task}, {row.split}" if row.split else row.task
+            for reason in row.reasons:
+                click.echo(f"{'compared anyway' if row.found else 'not compared'}: {place}: {reason}")
+            for note in row.notes:
+                click.echo(f"note: {place}: {note}")
+            for word, ids in (("better", row.better), ("worse", row.worse)):
+                if flips and ids:
+                    more = ", …" if len(ids) > flips else ""
+                    click.echo(f"{word}: {place}: {', '.join(ids[:flips])}{more}")
+
+
+def _table(rows: Sequence[SplitComparison]) -> Table:
+    from evalsuite.reports import Cell, Column, Table
+
+    columns = (
+        Column("task", "Task"),
+        Column("part", "Split"),
+        Column("metric", "Metric"),
+        Column("n", "n", "number"),
+        Column("first", "First", "number"),
+        Column("second", "Second", "number"),
+        Column("difference", "Difference", "number"),
+        Column("ci", "95% interval", "interval"),
+        Column("p", "p (Holm)", "number"),
+        Column("changes", "Better/worse/equal", "number"),
+    )
+    lines = []
+    for row in rows:
+        found = row.found
+        if found is None:
+            continue
+        counted = found.better or found.worse or found.tied
+        changes = f"{len(found.better)}/{len(found.worse)}/{found.tied}" if counted else ""
+        direction = "" if found.value.higher_is_better else ", lower is better"
+        lines.append(
+            (
+                Cell.of_text(row.task),
+                Cell.of_text(row.split),
+                Cell.of_text(f"{found.value.name} ({found.value.unit}{direction})"),
+                Cell(str(found.n), found.n),
+                Cell.of_number(found.before),
+                Cell.of_number(found.after),
+                Cell.of_number(found.difference, sign=True),
+                Cell.of_interval(found.low, found.high),
+                Cell.of_number(row.adjusted, 4),
+                Cell.of_text(changes),
+            )
+        )
+    title = f"{rows[0].first} -> {rows[0].second}"
+    caption = "Difference is the second value minus the first; p is corrected over these tasks."
+    return Table(title, columns, tuple(lines), caption)
