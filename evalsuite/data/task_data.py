@@ -96,26 +96,29 @@ def has_kind(spec: TaskSpec, kind: str) -> bool:
     return kind == "files" or getattr(spec.data, kind, None) is not None
 
 
-def open_task_data(spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0) -> TaskData:
+def open_task_data(
+    spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0, raw: bool = False
+) -> TaskData:
     """The data of a task.
 
     kind: ``synthetic``, ``hub`` or ``files``.
     data_dir: for ``files``, the folder with ``<task id>/<split>.jsonl`` (or ``<split>.jsonl`` itself); for ``hub``, the
         folder of media that the hub's records only name.
     seed: of the synthetic world.
+    raw: the source gives the first table alone, all its columns, none of them required: for looking at data.
     Raises UnknownName, SpecError for an expression that does not compile, DataError when the spec lacks the kind or
     the folder is not there.
     """
-    openers = {"synthetic": _synthetic, "hub": _hub, "files": _files}
+    openers: dict[str, Callable[..., TaskData]] = {"synthetic": _synthetic, "hub": _hub, "files": _files}
     if kind not in openers:
         raise UnknownName("kind of data", kind, KINDS)
     if not has_kind(spec, kind):
         there = [name for name in KINDS if has_kind(spec, name)]
         raise DataError(f"{spec.id}: there is no {kind} source for this task. Use --data {' or --data '.join(there)}")
-    return openers[kind](spec, data_dir, seed)
+    return openers[kind](spec, data_dir, seed, raw)
 
 
-def _synthetic(spec: TaskSpec, _data_dir: Path | None, seed: int) -> TaskData:
+def _synthetic(spec: TaskSpec, _data_dir: Path | None, seed: int, _raw: bool) -> TaskData:
     from evalsuite.data.synthetic import SyntheticSource
 
     synthetic = spec.data.synthetic
@@ -124,22 +127,22 @@ def _synthetic(spec: TaskSpec, _data_dir: Path | None, seed: int) -> TaskData:
     return TaskData(spec, "synthetic", source, Mapper(spec, spec.fields, None))
 
 
-def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
-    from evalsuite.data.hub import HubSource
+def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> TaskData:
+    from evalsuite.data.hub import ANY_COLUMN, HubSource
 
     hub = spec.data.hub
     assert hub is not None
     fields = spec.fields.with_overrides(hub.fields)
     joins = [Join.of(lookup, {split.name: lookup for split in spec.splits}) for lookup in hub.lookups]
     columns = columns_before_joins(Mapper(spec, fields, None).columns, joins)
-    source = HubSource(hub, columns, spec.gating)
+    source = HubSource(hub, ANY_COLUMN if raw else columns, spec.gating)
     media_root = _task_folder(spec, data_dir) / _files_spec(spec).images if data_dir else None
     mapper = Mapper(spec, fields, media_root, source.media_roots)
-    return TaskData(spec, "hub", JoinedSource(source, source, joins) if joins else source, mapper)
+    return TaskData(spec, "hub", JoinedSource(source, source, joins) if joins and not raw else source, mapper)
 
 
-def _files(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
-    from evalsuite.data.files import FilesSource
+def _files(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> TaskData:
+    from evalsuite.data.files import ANY_COLUMN, FilesSource
 
     if data_dir is None:
         raise DataError(f"{spec.id}: name the data folder; it holds {spec.id}/<split>.jsonl, .json, .csv or .parquet")
@@ -147,9 +150,10 @@ def _files(spec: TaskSpec, data_dir: Path | None, _seed: int) -> TaskData:
     fields = spec.fields.with_overrides(files.fields)
     folder = _task_folder(spec, data_dir)
     joins = [Join.of(lookup, lookup.splits) for lookup in files.lookups]
-    source = FilesSource(folder, files, columns_before_joins(Mapper(spec, fields, None).columns, joins))
+    columns = columns_before_joins(Mapper(spec, fields, None).columns, joins)
+    source = FilesSource(folder, files, ANY_COLUMN if raw else columns)
     mapper = Mapper(spec, fields, source.media_root)
-    return TaskData(spec, "files", JoinedSource(source, source, joins) if joins else source, mapper)
+    return TaskData(spec, "files", JoinedSource(source, source, joins) if joins and not raw else source, mapper)
 
 
 def _files_spec(spec: TaskSpec) -> FilesSpec:

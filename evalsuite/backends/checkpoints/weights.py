@@ -57,11 +57,22 @@ def fingerprint(folder: Path) -> str:
     """
     total = hashlib.sha256()
     for path in sorted({path for pattern in IDENTIFYING for path in folder.glob(pattern) if path.is_file()}):
-        size = path.stat().st_size
-        total.update(f"{path.name}:{size}:".encode())
-        with path.open("rb") as file:
-            total.update(file.read() if size <= WHOLE_FILE else _samples(file, size))
+        _add(total, path)
     return total.hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """:func:`fingerprint` of weights that are a single file."""
+    total = hashlib.sha256()
+    _add(total, path)
+    return total.hexdigest()
+
+
+def _add(total: hashlib._Hash, path: Path) -> None:
+    size = path.stat().st_size
+    total.update(f"{path.name}:{size}:".encode())
+    with path.open("rb") as file:
+        total.update(file.read() if size <= WHOLE_FILE else _samples(file, size))
 
 
 def _samples(file: BinaryIO, size: int) -> bytes:
