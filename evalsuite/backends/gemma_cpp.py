@@ -1,8 +1,8 @@
 """PaliGemma through a gemma.cpp program that the user has built: one process per example.
 
-gemma.cpp (https://github.com/google/gemma.cpp) runs PaliGemma and PaliGemma 2 on CPUs, from weights in ``.sbs`` files of
-its own; tables 9 and 10 of the PaliGemma 2 paper were measured with it. Its command line reads one image as a binary PPM
-file, so pixels are prepared here, as the papers did.
+gemma.cpp (https://github.com/google/gemma.cpp) runs PaliGemma and PaliGemma 2 on CPUs, from ``.sbs`` files of weights.
+Tables 9 and 10 of the PaliGemma 2 paper were measured with it. Its command line reads one image as a binary PPM file,
+so pixels are prepared here, as the papers did.
 """
 
 from __future__ import annotations
