@@ -1,4 +1,5 @@
-"""Files of predictions in the forms people have them: JSON lines, CSV, Parquet, COCO and VQA results, id -> text."""
+"""Files of predictions in the forms people have them: JSON lines, CSV, Parquet, COCO and VQA results, id -> text; and
+the sample logs of other harnesses (:mod:`evalsuite.backends.sample_logs`)."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from evalsuite.backends.sample_logs import harness_fields, is_harness_record, is_vlmevalkit_record
 from evalsuite.errors import DataError, UsageError
 
 ID_FIELDS = ("id", "example_id", "image_id", "question_id", "questionId", "filename")
@@ -174,6 +176,12 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
         if not isinstance(record, Mapping):
             problem = "has a key twice" if isinstance(record, _Pairs) else f"is {type(record).__name__}, not an object"
             raise DataError(f"{where} {problem}")
+        if is_harness_record(record):
+            id_, answer = harness_fields(record, fields.id, ID_FIELDS, where)
+            text = _text(answer, f"{where}, field 'resps'")
+            if text is not None:
+                yield Line(_id(id_, where), text)
+            continue
         if id_field is None or text_field is None:
             id_field = _column(path, list(record), fields.id, "id")
             text_field = _column(path, list(record), fields.text, "text")
@@ -190,6 +198,8 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
 def _column(path: Path, columns: Sequence[str], chosen: str | None, role: str) -> str:
     """The column that holds the id or the text. Raises UsageError that lists the columns when it is not plain."""
     option = f"--option {role}_field=NAME"
+    if chosen is None and is_vlmevalkit_record(columns):
+        chosen = "index" if role == "id" else "prediction"
     listed = ", ".join(map(repr, columns))
     if chosen is not None:
         if chosen not in columns:
