@@ -86,6 +86,7 @@ def _blocked_tasks(versions: dict[str, str | None]) -> list[str]:
     from evalsuite.errors import EvalsuiteError
     from evalsuite.metrics import load_metric
     from evalsuite.specs import TaskRegistry
+    from evalsuite.specs.overrides import with_metric_options
 
     lines = []
     try:
@@ -94,7 +95,7 @@ def _blocked_tasks(versions: dict[str, str | None]) -> list[str]:
         lines.append(str(error))
         specs = TaskRegistry(plugins=False).select("all")
     for spec in specs:
-        for use in spec.metrics:
+        for use in with_metric_options(spec, {}).metrics:  # without the optional ones
             try:
                 load_metric(use.name, **use.parameters).check()
             except EvalsuiteError as error:

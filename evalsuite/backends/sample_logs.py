@@ -28,8 +28,8 @@ def is_vlmevalkit_record(columns: Iterable[str]) -> bool:
 def harness_fields(record: Mapping[str, Any], id_field: str | None, id_fields: Iterable[str], where: str) -> Any:
     """(id, text) of a sample. The text is the raw response: filters of the other harness are left out.
 
-    id_field: name of a field of the sample's ``doc`` that holds the id; None takes one of ``id_fields`` where the doc has
-    exactly one, else ``doc_id``, the place in the data set. Raises DataError when there is no single response.
+    id_field: name of a field of the sample's ``doc`` that holds the id; None takes one of ``id_fields`` where the doc
+    has exactly one, else ``doc_id``, the place in the data set. Raises DataError when there is no single response.
     """
     responses = record["resps"]
     while isinstance(responses, list) and len(responses) == 1:

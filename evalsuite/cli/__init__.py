@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "baseline": ("evalsuite.cli.baseline", "Write the file that later runs are gated against."),
     "gate": ("evalsuite.cli.gate", "Pass or fail a run against a baseline, for continuous integration."),
     "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
+    "data": ("evalsuite.cli.data", "Check, pin and preview the data of tasks."),
     "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
     "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
 }

@@ -43,6 +43,12 @@ INTERRUPTED = 130
     show_default=True,
     help="Whose rule gives the headline value: paligemma (the papers), official (the benchmark's own).",
 )
+@click.option(
+    "--lock",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Lock file: load its revisions, refuse other data than it holds.",
+)
 @click.option("--limit", metavar="N|P%", help="At most N examples, or P percent, of each split of each task by itself.")
 @click.option(
     "--set", "attributes", multiple=True, metavar="KEY=VALUE", help="Attribute of the run, such as resolution=448."
@@ -141,6 +147,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
         metric_options=parse_metric_options(given["metric_options"]),
         splits=parse_names(given["splits"]),
         protocol=given["protocol"],
+        lock=given["lock"],
         max_errors=ErrorBudget.parse(given["max_errors"]),
         out=given["out"],
         specs=tuple(given["specs"]),

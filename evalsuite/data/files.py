@@ -14,6 +14,7 @@ from evalsuite.errors import DataError, did_you_mean
 from evalsuite.types import JsonValue, Record
 
 if TYPE_CHECKING:
+    from evalsuite.specs.schema import FilesLookup
     from evalsuite.specs.schema import FilesSource as FilesSpec
 
 SOURCE_FILE, SOURCE_PATH = "source_file", "source_path"
@@ -25,8 +26,9 @@ class FilesSource:
 
     A split is the files that ``files.splits`` names (globs allowed, sorted by name), else ``<split>.<ending>`` or
     ``<split>-*-of-*.<ending>``. Every record gets ``source_file``, the name of its file without ending, and
-    ``source_path``, the same with the folders below the data folder, unless it has such columns. Memory does not grow
-    with the data for JSON lines, CSV, TSV and Parquet; a JSON document is read whole.
+    ``source_path``, the same with the folders below the data folder, unless it has such columns. With ``split_column``
+    only the records that name this split there are given. Memory does not grow with the data for JSON lines, CSV, TSV
+    and Parquet; a JSON document is read whole.
 
     columns: what the mapping reads; nothing else is read from Parquet, and a missing one is found at once.
     """
@@ -36,6 +38,9 @@ class FilesSource:
             raise DataError(f"{folder}: there is no such folder")
         self._folder, self._files = folder, files
         self._columns = Columns(columns.needed, columns.required - {SOURCE_FILE, SOURCE_PATH})
+        if (column := files.split_column) is not None:
+            needed = None if columns.needed is None else columns.needed | {column}
+            self._columns = Columns(needed, self._columns.required | {column})
 
     @property
     def media_root(self) -> Path:
@@ -44,6 +49,8 @@ class FilesSource:
 
     def count(self, split: str) -> int | None:
         """Records in the split."""
+        if self._files.split_column is not None:
+            return sum(1 for _ in self.records(split))
         return sum(self._reader(path).count() for path in self._paths(split))
 
     def records(self, split: str) -> Iterator[Record]:
@@ -55,6 +62,8 @@ class FilesSource:
             for place, record in enumerate(reader.records(self._columns.needed)):
                 if place == 0:
                     self._check_columns(reader, record)
+                if self._files.split_column is not None and record.get(self._files.split_column) != split:
+                    continue
                 record.setdefault(SOURCE_FILE, name)
                 record.setdefault(SOURCE_PATH, place_below.as_posix())
                 yield record
@@ -63,13 +72,13 @@ class FilesSource:
         """Name, size and SHA-256 of the annotation files. Images are not read."""
         return {"files": file_digests(self._paths(split), self._folder)}
 
-    def table(self, split: str, patterns: Sequence[str]) -> Iterator[Record]:
-        """The records of other files below the folder, for a lookup."""
-        for path in self._matches(split, patterns):
-            yield from self._reader(path, RECORDS).records()
+    def table(self, split: str, lookup: FilesLookup) -> Iterator[Record]:
+        """The records of other files below the folder."""
+        for path in self._matches(split, lookup.splits[split]):
+            yield from self._reader(path, lookup.format).records()
 
-    def table_fingerprint(self, split: str, patterns: Sequence[str]) -> JsonValue:
-        return file_digests(self._matches(split, patterns), self._folder)
+    def table_fingerprint(self, split: str, lookup: FilesLookup) -> JsonValue:
+        return file_digests(self._matches(split, lookup.splits[split]), self._folder)
 
     def _reader(self, path: Path, format: str | None = None) -> RecordFile:
         format = format or self._files.format

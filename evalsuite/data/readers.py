@@ -115,6 +115,7 @@ READERS: Mapping[str, Reader] = {
     "json": json_document,
     "csv": comma_separated,
     "tsv": tab_separated,
+    "jsonlines": json_lines,
     "parquet": parquet,
 }
 

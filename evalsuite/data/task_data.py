@@ -149,7 +149,7 @@ def _files(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> Task
     files = _files_spec(spec)
     fields = spec.fields.with_overrides(files.fields)
     folder = _task_folder(spec, data_dir)
-    joins = [Join.of(lookup, lookup.splits) for lookup in files.lookups]
+    joins = [Join.of(lookup, dict.fromkeys(lookup.splits, lookup)) for lookup in files.lookups]
     columns = columns_before_joins(Mapper(spec, fields, None).columns, joins)
     source = FilesSource(folder, files, ANY_COLUMN if raw else columns)
     mapper = Mapper(spec, fields, source.media_root)

@@ -85,6 +85,7 @@ class RunConfig:
     options: the backend's own settings. metric_options: metric -> parameter -> value, beside what the specs say.
     splits: names of splits; None for the reported ones of each task. Tasks without any of them are left out.
     protocol: whose rule gives the headline value, ``paligemma`` or ``official``; answers do not depend on it.
+    lock: lock file of ``evalsuite data lock``; its revisions are loaded, and other data than it holds are refused.
     out: run folder; None for ./runs/<name made from what the run is>.
     """
 
@@ -100,6 +101,7 @@ class RunConfig:
     metric_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     splits: tuple[str, ...] | None = None
     protocol: str = "paligemma"
+    lock: Path | None = None
     max_errors: ErrorBudget = ErrorBudget()
     out: Path | None = None
     specs: tuple[Path, ...] = ()
@@ -112,6 +114,8 @@ class RunConfig:
             raise UnknownName("protocol", self.protocol, PROTOCOLS, "--protocol")
         if self.data == "files" and self.data_dir is None:
             raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
+        if self.lock is not None and self.data == "synthetic":
+            raise UsageError("--lock is for --data hub or files: synthetic data follow from their seed alone")
         for name, value in self.attributes.items():
             if not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
                 raise UsageError(f"--set {name}: an attribute is a text or a finite number, not {value!r}")
@@ -135,6 +139,7 @@ class RunConfig:
             "data_seed": self.data_seed,
             "limit": str(self.limit) if self.limit else None,
             **({"splits": list(self.splits)} if self.splits else {}),
+            **({"lock": str(self.lock)} if self.lock else {}),
             "attributes": dict(self.attributes),
             "options": {name: value for name, value in self.options.items() if name not in NEUTRAL_OPTIONS},
         }

@@ -16,6 +16,7 @@ from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
+from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric
 from evalsuite.runfolder import STORE
 from evalsuite.specs.overrides import check_metric_options, with_metric_options
@@ -86,6 +87,9 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     specs, skipped = _with_data(_with_splits(registry.select(config.tasks), config), config)
     check_metric_options(specs, config.metric_options)
     specs = [with_metric_options(spec, config.metric_options) for spec in specs]
+    lock = read_lock(config.lock) if config.lock else None
+    if lock is not None:
+        specs = [with_locked_revisions(spec, lock) for spec in specs]
     models = {spec.id: model_for(spec, config) for spec in specs}
     problems = _Problems()
     for model in dict.fromkeys(models.values()):
@@ -96,7 +100,7 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
         with problems.collected(spec.id):
             _check_metrics(spec)
         with problems.collected(spec.id):
-            data[spec.id] = _open_data(spec, config)
+            data[spec.id] = _open_data(spec, config, lock)
     problems.raise_any()
     folder = config.folder()
     tasks = tuple(
@@ -195,8 +199,10 @@ def _check_metrics(spec: TaskSpec) -> None:
         load_metric(use.name, **use.parameters).check()
 
 
-def _open_data(spec: TaskSpec, config: RunConfig) -> TaskData:
+def _open_data(spec: TaskSpec, config: RunConfig, lock: Lock | None) -> TaskData:
     data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed)
+    if lock is not None:
+        check_source(lock, data, _splits(spec, config))
     data.check(_splits(spec, config), images=config.needs_images)
     return data
 

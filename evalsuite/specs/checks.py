@@ -133,6 +133,9 @@ def _metrics(spec: TaskSpec) -> Iterator[Problem]:
     headlines = [i for i, metric in enumerate(spec.metrics) if metric.headline]
     if not headlines:
         yield ("metrics",), "one of the metrics must be marked headline: true"
+    for i in headlines:
+        if spec.metrics[i].optional:
+            yield ("metrics", i, "optional"), "the headline must be there in every run"
     for i in headlines[1:]:
         yield ("metrics", i, "headline"), f"metrics[{headlines[0]}] is the headline already; only one can be"
     seen: list[tuple[object, ...]] = []

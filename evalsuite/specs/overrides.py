@@ -15,18 +15,20 @@ MetricOptions = Mapping[str, Mapping[str, str]]
 
 
 def with_metric_options(spec: TaskSpec, options: MetricOptions) -> TaskSpec:
-    """The spec with these parameters for its metrics. Predictions do not depend on them.
+    """The spec with these parameters for its metrics, less the optional metrics that are given none.
 
-    Raises UnknownName for a parameter the metric does not have, UsageError for a value of another type.
+    Predictions do not depend on metrics. Raises UnknownName for a parameter the metric does not have, UsageError for a
+    value of another type.
     """
-    if not options:
-        return spec
     metrics = [
         use.model_copy(update={"parameters": {**use.parameters, **_parsed(use.name, options[use.name])}})
         if use.name in options
         else use
         for use in spec.metrics
+        if use.name in options or not use.optional
     ]
+    if metrics == spec.metrics:
+        return spec
     return spec.model_copy(update={"metrics": metrics})
 
 

@@ -80,6 +80,7 @@ class FilesLookup(Lookup):
     """A second table in local files."""
 
     splits: dict[str, list[str]] = Field(min_length=1, description="split -> file names or globs below the folder")
+    format: Identifier = Field(default="records", description="as data.files.format, for these files")
 
 
 class HubSource(Model):
@@ -112,6 +113,9 @@ class FilesSource(Model):
         default_factory=dict,
         description="split -> file names or globs below the folder; a record gets the column source_file, the name of "
         "its file without its ending",
+    )
+    split_column: str | None = Field(
+        default=None, description="column that names each record's split, in files that hold several splits"
     )
     lookups: list[FilesLookup] = Field(default_factory=list, description="tables joined to the records by a key")
     images: str = Field(default="images", description="folder that relative image and video paths start from")
@@ -251,6 +255,10 @@ class MetricUse(Model):
         default_factory=dict,
         max_length=1,
         description="stratum -> value: the metric sees these examples alone, where a protocol leaves others out",
+    )
+    optional: bool = Field(
+        default=False,
+        description="used only when --metric-option gives it what it needs, such as human ratings or a model's weights",
     )
     corpus: Identifier | None = Field(
         default=None,
