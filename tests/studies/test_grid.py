@@ -1,0 +1,76 @@
+"""From a study file to the cells of its grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from evalsuite.errors import SpecError
+from evalsuite.studies.grid import cells, run_config
+from evalsuite.studies.spec import StudySpec, load_study
+
+STUDY: dict[str, Any] = {
+    "name": "scaling",
+    "model": "checkpoints/{transfer}/{size}-{resolution}",
+    "axes": {"size": ["3B", "28B"], "resolution": [224, 448], "seed": [0, 1]},
+    "rules": [
+        {"when": {"size": "28B", "resolution": 448}, "skip": True},
+        {"when": {"resolution": [448]}, "tasks": "all,-family:video"},
+    ],
+}
+
+
+def load(tmp_path: Path, **changes: Any) -> StudySpec:
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, **changes}, sort_keys=False))
+    return load_study(tmp_path / "study.yaml")
+
+
+def test_every_combination_is_a_cell_and_the_last_axis_is_the_fastest(tmp_path: Path) -> None:
+    names = [cell.name for cell in cells(load(tmp_path, rules=[]))]
+    assert names[:3] == [
+        "size=3B,resolution=224,seed=0",
+        "size=3B,resolution=224,seed=1",
+        "size=3B,resolution=448,seed=0",
+    ]
+    assert len(set(names)) == 8
+
+
+def test_the_first_rule_that_fits_counts(tmp_path: Path) -> None:
+    found = {cell.name: cell.tasks for cell in cells(load(tmp_path))}
+    assert found["size=3B,resolution=224,seed=0"] == "all"
+    assert found["size=3B,resolution=448,seed=0"] == "all,-family:video"
+    assert not any(name.startswith("size=28B,resolution=448") for name in found)
+
+
+def test_a_cell_is_a_run_with_the_axes_as_attributes(tmp_path: Path) -> None:
+    spec = load(tmp_path, limit=5, options={"threads": 1, "trust_remote_code": False}, backend="torch")
+    config = run_config(spec, cells(spec)[0], tmp_path / "out")
+    assert config.attributes == {"size": "3B", "resolution": 224, "seed": 0}
+    assert config.model == STUDY["model"] and str(config.limit) == "5"
+    assert config.options == {"threads": "1", "trust_remote_code": "false"}
+    assert config.out == tmp_path / "out" / "size=3B,resolution=224,seed=0"
+
+
+def test_an_axis_may_choose_the_backend(tmp_path: Path) -> None:
+    spec = load(tmp_path, axes={"backend": ["torch", "echo"]}, model=None, rules=[])
+    assert [run_config(spec, cell, tmp_path).backend for cell in cells(spec)] == ["torch", "echo"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"axis": {}}, "study.yaml:[0-9]+: axis: unknown field. Did you mean 'axes'?"),
+        ({"rules": [{"when": {"sise": "3B"}}]}, "rules.0..when.sise: unknown axis 'sise'. Did you mean 'size'?"),
+        ({"rules": [{"when": {"size": "4B"}}]}, "axis size has no value '4B'. Known: 3B, 28B"),
+        ({"model": "{sice}"}, "model: {sice} is neither an axis nor transfer nor task"),
+        ({"axes": {"seed": [1, 1]}, "model": None, "rules": []}, "axes.seed: a value is listed twice"),
+        ({"axes": {"seed": []}, "model": None, "rules": []}, "must not be empty"),
+        ({"select": {"axis": "rate", "splits": ["val"]}}, "select.axis: unknown axis 'rate'"),
+    ],
+)
+def test_mistakes_are_named_with_file_line_and_field(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        load(tmp_path, **changes)
