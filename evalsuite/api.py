@@ -164,7 +164,7 @@ def score(
 
 
 def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:
-    """Write Markdown, CSV and HTML tables of one or more runs: ``evalsuite report``."""
+    """Write Markdown, CSV and HTML tables of runs, or of a study's folder: ``evalsuite report``."""
     from evalsuite.reports import write_report
 
     return write_report([Path(folder) for folder in folders], Path(out) if out is not None else None)

@@ -26,6 +26,8 @@ MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK, LOG = (
     ".lock",
     "failures.log",
 )
+STUDY = "study.json"
+"""In the folder of a study: what its runs are."""
 
 
 def run_name(parts: Mapping[str, Any]) -> str:

@@ -12,39 +12,49 @@ from evalsuite.reports.bars import interval_bar
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
 from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import RunFacts, read_facts
+from evalsuite.reports.scaling.figures import as_data_uri
+from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
-from evalsuite.runfolder import write_atomically
+from evalsuite.runfolder import STUDY, write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
+    """study: further tables and figures, where several runs vary in size, resolution, learning rate or the like."""
+
     html: Path
     markdown: Path
     csv: Path
+    study: tuple[Path, ...] = ()
 
 
 def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFiles:
     """Write ``index.html``, ``table.md`` and ``table.csv`` for these runs into ``out``, each whole or not at all.
 
+    run_dirs: run folders, their ``results.json``, or the folder of a study, which stands for its runs. Several runs
+        that vary in size, resolution, learning rate, quantization or training examples get tables and figures of that.
     out: None for ``report/`` in the first run.
     Raises StoreError when a run has no readable manifest or results, or the files cannot be written.
     """
     runs = run_folders(run_dirs)
     if not runs:
         raise UsageError("a report needs at least one run folder")
-    folder = out if out is not None else runs[0] / "report"
+    first = Path(run_dirs[0])
+    folder = out if out is not None else (first if (first / STUDY).is_file() else runs[0]) / "report"
     rows = read_rows(runs)
     facts = [read_facts(run) for run in runs]
     tables = run_tables(rows)
-    files = ReportFiles(folder / "index.html", folder / "table.md", folder / "table.csv")
+    study = study_report(rows) if len(runs) > 1 else StudyReport()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
-    _write(files.html, render_page(rows, facts))
-    _write(files.markdown, render_markdown(tables, facts))
+    more = write_study_report(study, folder) if study else []
+    files = ReportFiles(folder / "index.html", folder / "table.md", folder / "table.csv", tuple(more))
+    _write(files.html, render_page(rows, facts, study))
+    _write(files.markdown, render_markdown([*tables, *study.tables.values()], facts))
     _write(files.csv, to_csv(tables))
     return files
 
@@ -56,8 +66,11 @@ def render_markdown(tables: Sequence[Table], facts: Sequence[RunFacts]) -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> str:
-    """The page as one text. All text of runs, tasks and models is escaped; nothing is fetched from elsewhere."""
+def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: StudyReport | None = None) -> str:
+    """The page as one text, figures of a study inside.
+
+    All text of runs, tasks and models is escaped; nothing is fetched from elsewhere.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -67,14 +80,14 @@ def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("run.html.j2").render(_content(rows, facts))
+    return environment.get_template("run.html.j2").render(_content(rows, facts, study or StudyReport()))
 
 
 def page_title(facts: Sequence[RunFacts]) -> str:
     return facts[0].name if len(facts) == 1 else f"{len(facts)} runs: {', '.join(run.name for run in facts)}"
 
 
-def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, Any]:
+def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: StudyReport) -> dict[str, Any]:
     first, *others = run_tables(rows)
     headline = [row for row in rows if is_headline(row)]
     drawn, bars = _with_bars(first.without("signature"), headline)
@@ -92,6 +105,8 @@ def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, 
         "secondary_rows": sum(len(table.rows) for table in others),
         "error_count": sum(errors.count for run in facts for errors in run.errors),
         "signatures": _signatures(rows),
+        "study_tables": [(table.title, to_html(table)) for table in study.tables.values()],
+        "study_figures": [(name.replace("_", " "), as_data_uri(figure)) for name, figure in study.figures.items()],
     }
 
 

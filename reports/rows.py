@@ -11,7 +11,7 @@ from typing import Any
 
 from evalsuite.errors import StoreError
 from evalsuite.results import ResultRow
-from evalsuite.runfolder import RESULTS
+from evalsuite.runfolder import RESULTS, STUDY
 
 __all__ = ["ResultRow", "not_comparable", "parse_row", "read_rows"]
 
@@ -28,12 +28,27 @@ def read_rows(runs: Iterable[Path]) -> list[ResultRow]:
 
 
 def run_folders(runs: Iterable[Path]) -> list[Path]:
-    """The folders of these runs, each once; a run may be given as its folder or as its ``results.json``."""
+    """The folders of these runs, each once.
+
+    A run may be given as its folder, as its ``results.json``, or as the folder of the study that it belongs to. Of a
+    study only the runs that have results are among them.
+    """
     folders: dict[Path, Path] = {}
     for run in map(Path, runs):
-        folder = run.parent if run.is_file() else run
-        folders.setdefault(folder.resolve(), folder)
+        for folder in _runs_of_study(run) if (run / STUDY).is_file() else [run.parent if run.is_file() else run]:
+            folders.setdefault(folder.resolve(), folder)
     return list(folders.values())
+
+
+def _runs_of_study(folder: Path) -> list[Path]:
+    try:
+        cells = [folder / str(cell["folder"]) for cell in json.loads((folder / STUDY).read_text("utf-8"))["cells"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder / STUDY}: cannot be read ({error})") from error
+    found = [cell for cell in cells if (cell / RESULTS).is_file()]
+    if not found:
+        raise StoreError(f"{folder}: no run of this study has results yet")
+    return found
 
 
 def not_comparable(row: ResultRow) -> str:

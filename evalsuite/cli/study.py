@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from evalsuite.studies.running import CellState
 
 _file = click.argument("file", type=click.Path(path_type=Path))
-_out = click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder. [default: studies/ and the study's name]"
-)
+_out = click.option("--out", type=click.Path(path_type=Path), help="Folder. [default: studies/ and the study's name]")
 
 
 @click.group("study", cls=SuggestingGroup)
@@ -44,7 +42,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
     status is 0 only when every cell is done.
     """
     from evalsuite.cli.progress import LinesProgress, QuietProgress
-    from evalsuite.studies.running import DONE, run_folders, run_study
+    from evalsuite.studies.running import DONE, run_study
     from evalsuite.studies.spec import load_study
 
     spec = load_study(file)
@@ -60,8 +58,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
         )
     _print(states, as_json)
     if not as_json:
-        runs = " ".join(map(str, run_folders(spec, folder)))
-        click.echo(f"\nstudy folder: {folder}\nreport: evalsuite report {runs} --out {folder / 'report'}")
+        click.echo(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
     return 0 if all(state.state == DONE for state in states) else 1
 
 

@@ -11,12 +11,11 @@ from typing import Any
 from evalsuite import api
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import EvalsuiteError, StoreError
-from evalsuite.runfolder import MANIFEST, is_locked, read_manifest, write_json
+from evalsuite.runfolder import MANIFEST, STUDY, is_locked, read_manifest, write_json
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
 from evalsuite.studies.spec import StudySpec
 
-STUDY = "study.json"
 NOT_STARTED, RUNNING, INTERRUPTED, FAILED, DONE = "not started", "running", "interrupted", "failed", "done"
 
 
@@ -66,11 +65,6 @@ def run_study(
 def study_states(spec: StudySpec, folder: Path) -> list[CellState]:
     """What is done, running or failed, for every cell of the grid."""
     return [_state(cell, folder / cell.name) for cell in cells(spec)]
-
-
-def run_folders(spec: StudySpec, folder: Path) -> list[Path]:
-    """Folders of the cells that have been begun."""
-    return [folder / cell.name for cell in cells(spec) if (folder / cell.name / MANIFEST).exists()]
 
 
 def read_study(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""The scaling report of runs: the same tables and figures as the papers', where the runs span sizes and resolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.reports.rows import ResultRow
+from evalsuite.reports.scaling import figures
+from evalsuite.reports.scaling.files import write_table
+from evalsuite.reports.scaling.grid import TaskGrid, grids_of_runs, scaling_table
+from evalsuite.reports.scaling.improvement import improvement_table, improvements, steps
+from evalsuite.reports.scaling.pairs import Pair, relative_table
+from evalsuite.reports.scaling.sweep import best_rate_table, sweeps_of_runs
+from evalsuite.reports.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+QUANTIZATION, EXAMPLES, RATE = "quantization", "train_examples", "learning_rate"
+_FLOAT = ("", "none", "float32", "float", "f32")
+
+
+@dataclass
+class StudyReport:
+    """Tables and figures by file name; empty where the runs do not vary in anything that one is about."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.tables)
+
+
+def study_report(rows: Sequence[ResultRow]) -> StudyReport:
+    """What can be said of these runs together, by their attributes:
+
+    size and resolution: scaling table and curves, gains from each. learning_rate: heat maps and best rates.
+    quantization: quality relative to float. train_examples: values relative to all the data.
+    """
+    report = StudyReport()
+    _add_scaling(report, grids_of_runs(rows))
+    _add_sweep(report, rows)
+    _add_quantized(report, rows)
+    _add_limited(report, rows)
+    return report
+
+
+def write_study_report(report: StudyReport, folder: Path, formats: Sequence[str] = figures.FORMATS) -> list[Path]:
+    """Every table as Markdown, CSV and LaTeX, every figure in ``formats``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for name, table in report.tables.items():
+        written += write_table(table, folder, name)
+    for name, figure in report.figures.items():
+        written += figures.save(figure, folder, name, formats)
+    return written
+
+
+def quantized_pairs(rows: Sequence[ResultRow]) -> dict[str, list[Pair]]:
+    """Name of a quantization -> each task's float value and quantized value, other attributes being equal."""
+    found: dict[tuple[object, ...], dict[str, ResultRow]] = {}
+    for row in _headlines(rows):
+        if QUANTIZATION in row.attributes:
+            rest = tuple(sorted((k, str(v)) for k, v in row.attributes.items() if k != QUANTIZATION))
+            name = str(row.attributes[QUANTIZATION]).lower()
+            found.setdefault((row.task, row.split, row.stratum, rest), {})["" if name in _FLOAT else name] = row
+    pairs: dict[str, list[Pair]] = {}
+    for systems in found.values():
+        for name, row in systems.items():
+            if name and "" in systems and systems[""].value is not None and row.value is not None:
+                pairs.setdefault(name, []).append(Pair(_name(row), 0, systems[""].value, row.value))
+    return pairs
+
+
+def limited_curves(rows: Sequence[ResultRow]) -> dict[str, dict[int, float]]:
+    """Task -> number of training examples -> percent of the value with the most examples (PaliGemma, section 6.3)."""
+    found: dict[str, dict[int, list[float]]] = {}
+    for row in _headlines(rows):
+        number = str(row.attributes.get(EXAMPLES, ""))
+        if number.isdigit() and row.value is not None:
+            found.setdefault(_name(row), {}).setdefault(int(number), []).append(row.value)
+    curves: dict[str, dict[int, float]] = {}
+    for task, points in found.items():
+        means = {number: sum(values) / len(values) for number, values in points.items()}
+        full = means[max(means)]
+        if len(means) > 1 and full:
+            curves[task] = {number: 100 * mean / full for number, mean in sorted(means.items())}
+    return curves
+
+
+def _add_scaling(report: StudyReport, grids: Sequence[TaskGrid]) -> None:
+    if len({place for grid in grids for place in grid.cells}) < 2:
+        return
+    report.tables["scaling"] = scaling_table(grids)
+    report.figures["scaling_curves"] = figures.scaling_curves(grids)
+    places = steps(grids)
+    gains = improvements(grids, *places) if places else []
+    if gains:
+        report.tables["improvements"] = improvement_table(gains)
+        report.figures["improvements"] = figures.improvement_scatter(gains)
+        if any(item.size_error is not None for item in gains):
+            report.figures["error_reduction"] = figures.improvement_scatter(gains, errors=True)
+
+
+def _add_sweep(report: StudyReport, rows: Sequence[ResultRow]) -> None:
+    sweeps = [sweep for sweep in sweeps_of_runs(rows, RATE) if len(sweep.values) > 1]
+    if sweeps:
+        report.tables["best_learning_rates"] = best_rate_table(sweeps)
+        report.figures["learning_rates"] = figures.rate_heat_maps(sweeps)
+
+
+def _add_quantized(report: StudyReport, rows: Sequence[ResultRow]) -> None:
+    for name, pairs in quantized_pairs(rows).items():
+        report.tables[f"quantized_{name}"] = relative_table(pairs, "float", name)
+
+
+def _add_limited(report: StudyReport, rows: Sequence[ResultRow]) -> None:
+    curves: Mapping[str, Mapping[int, float]] = limited_curves(rows)
+    if curves:
+        report.figures["limited_examples"] = figures.limited_examples(curves)
+
+
+def _headlines(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    from evalsuite.reports.results_table import is_headline
+
+    return [row for row in rows if is_headline(row)]
+
+
+def _name(row: ResultRow) -> str:
+    from evalsuite.reports.results_table import part_name, task_name
+
+    return task_name(row) if row.paper_name else f"{task_name(row)}, {part_name(row)}"
