@@ -17,8 +17,14 @@ def spec_digest(spec: TaskSpec) -> str:
 
 
 def inference_digest(spec: TaskSpec) -> str:
-    """The same over the part that predictions depend on; metrics and texts may change without it."""
-    return _digest(spec.model_dump(mode="json", include=_INFERENCE_PARTS))
+    """The same over the part that predictions depend on; metrics and texts may change without it.
+
+    The hub's commit is not in it, since the fingerprint of the data is what says which records were read.
+    """
+    values = spec.model_dump(mode="json", include=_INFERENCE_PARTS)
+    if values["data"]["hub"] is not None:
+        del values["data"]["hub"]["revision"]
+    return _digest(values)
 
 
 def _digest(values: Any) -> str:
