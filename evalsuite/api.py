@@ -170,6 +170,23 @@ def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:
     return write_report([Path(folder) for folder in folders], Path(out) if out is not None else None)
 
 
+def import_results(
+    file: Path | str,
+    out: Path | str = "runs",
+    *,
+    names: Mapping[str, str] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    source: str = "",
+    specs: Sequence[Path | str] = (),
+) -> list[Path]:
+    """Write run folders with values made elsewhere: ``evalsuite results import``."""
+    from evalsuite import importing
+
+    return importing.import_results(
+        Path(file), _registry(specs), Path(out), names=names, attributes=attributes, source=source
+    )
+
+
 def compare(
     *folders: Path | str, specs: Sequence[Path | str] = (), anyway: bool = False, resamples: int = 1000, jobs: int = 1
 ) -> list[SplitComparison]:

@@ -1,0 +1,85 @@
+"""Results of other programs, in reports beside ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite import api
+from evalsuite.errors import DataError, EvalsuiteError, UnknownName, UsageError
+from evalsuite.reports.rows import read_rows
+from evalsuite.reports.scaling.grid import grids_of_runs
+
+CSV = """task,split,metric,value,ci_low,ci_high,n,size,resolution
+docvqa,validation,anls,39.9,38.7,41.1,5349,3B,224
+docvqa,validation,anls,73.6,72.5,74.7,5349,3B,448
+vqav2,,,83.0,,,,3B,224
+"""
+HARNESS = {
+    "results": {
+        "docvqa_val": {"alias": "docvqa_val", "anls,none": 0.735, "anls_stderr,none": 0.005},
+        "mmlu": {"acc": 1},
+    },
+    "n-samples": {"docvqa_val": {"original": 5349, "effective": 5349}},
+}
+
+
+def test_a_long_csv_gives_a_run_for_each_set_of_attributes(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text(CSV)
+    rows = read_rows(api.import_results(tmp_path / "theirs.csv", tmp_path / "runs"))
+    first = next(row for row in rows if row.task == "docvqa" and row.attributes["resolution"] == "224")
+    assert (first.value, first.ci_low, first.n, first.unit, first.paper_name) == (39.9, 38.7, 5349, "%", "DocVQA (val)")
+    assert first.headline and first.backend == "imported" and first.model == "theirs"
+    (grid,) = [grid for grid in grids_of_runs(rows) if grid.name == "DocVQA (val)"]
+    assert {place: sample.mean for place, sample in grid.cells.items()} == {("3B", 224): 39.9, ("3B", 448): 73.6}
+
+
+def test_a_value_without_split_or_metric_is_the_headline_of_the_first_one(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text(CSV)
+    rows = read_rows(api.import_results(tmp_path / "theirs.csv", tmp_path / "runs"))
+    (row,) = [row for row in rows if row.task == "vqav2"]
+    assert (row.split, row.metric, row.headline) == ("validation", "vqa_accuracy", True)
+
+
+def test_shares_of_a_harness_are_brought_to_percent_and_its_tasks_to_ours(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(HARNESS))
+    names = {"docvqa_val": "docvqa:validation"}
+    folders = api.import_results(tmp_path / "results.json", tmp_path / "runs", names=names, attributes={"size": "3B"})
+    (row,) = read_rows(folders)
+    assert (row.task, row.value, row.n, row.attributes) == ("docvqa", 73.5, 5349, {"size": "3B"})
+    assert row.signature == "imported from results"
+
+
+def test_imported_runs_are_reported_like_others(tmp_path: Path, evalsuite: Callable[..., Any]) -> None:
+    (tmp_path / "theirs.csv").write_text(CSV)
+    done = evalsuite("results", "import", "theirs.csv", "--source", "Someone 2025")
+    assert done.returncode == 0, done.stderr
+    runs = [line.removeprefix("written: ") for line in done.stdout.splitlines()]
+    report = evalsuite("report", *runs, "--out", "out")
+    assert report.returncode == 0, report.stderr
+    assert "39.90" in report.stdout and (tmp_path / "out" / "scaling_curves.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("x.csv", "task,value\ndocvqa,\n", DataError, "line 2: needs task and value"),
+        ("x.csv", "task,value\ndocvqa,high\n", DataError, "line 2: 'high' is not a number"),
+        ("x.csv", "task,value\ndocvga,1\n", UnknownName, "Did you mean 'docvqa'"),
+        ("x.csv", "task,value,metric\ndocvqa,1,cidr\n", UnknownName, "unknown metric of docvqa 'cidr'"),
+        ("x.csv", "task,value,split\ndocvqa,1,dev\n", UnknownName, "unknown split of docvqa 'dev'"),
+        ("x.json", '{"a": 1}', DataError, "neither an array of objects nor a results file"),
+        ("x.json", json.dumps(HARNESS), UsageError, "--name THEIRS=OURS"),
+        ("x.xlsx", "", UsageError, "are read from .csv, .tsv and .json"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(
+    tmp_path: Path, name: str, content: str, error: type[EvalsuiteError], message: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(error, match=message):
+        api.import_results(tmp_path / name, tmp_path / "runs")
