@@ -47,6 +47,8 @@ ON CONFLICT (task, split, position) DO UPDATE SET
 WHERE predictions.error IS NOT NULL
 """
 
+_MOST_PARAMETERS = 500
+
 _Row = tuple[str, str, int, str, str, str, str | None, str, str, bytes]
 
 
@@ -150,6 +152,22 @@ class PredictionStore:
                     "Give the run command again: it makes such rows anew, then scores."
                 )
             yield _to_prediction(row)
+
+    def with_ids(self, task: str, split: str, ids: Sequence[str]) -> Iterator[Prediction]:
+        """The predictions with these ids, in any order; ids that are not stored are left out."""
+        for start in range(0, len(ids), _MOST_PARAMETERS):
+            some = ids[start : start + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND id IN ({marks})"
+            for row in self._query(query, (task, split, *some)):
+                yield _to_prediction(row)
+
+    def positions_with(self, task: str, split: str, text: str) -> set[int]:
+        """Positions whose prompt, answer or references hold ``text``; ASCII letters in either case."""
+        pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        like = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in ("prompt", "text", "target"))
+        query = f"SELECT position FROM predictions WHERE task = ? AND split = ? AND ({like})"
+        return {row[0] for row in self._query(query, (task, split, pattern, pattern, pattern))}
 
     def count(self, task: str, split: str, stop: int | None = None) -> Count:
         """Rows of one split at positions below ``stop``."""

@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("evalsuite.cli.run", "Run tasks on a model, score them and write the report."),
     "score": ("evalsuite.cli.score", "Score the stored predictions of runs again, without a model."),
     "report": ("evalsuite.cli.report", "Print and write the tables of one or more runs."),
+    "view": ("evalsuite.cli.view", "Browse runs, their examples and answers, on a local page."),
     "results": ("evalsuite.cli.results", "Bring in results that were made elsewhere."),
     "study": ("evalsuite.cli.study", "Run a grid of runs from one file, and show what of it is done."),
     "compare": ("evalsuite.cli.compare", "Set runs side by side, with paired intervals and tests."),

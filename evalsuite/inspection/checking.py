@@ -18,6 +18,7 @@ from evalsuite.inspection.views import ExampleView, view_example
 from evalsuite.inspection.visible import printable
 from evalsuite.metrics import Answer, Metric, load_metric
 from evalsuite.prompts import RequestBuilder
+from evalsuite.specs.overrides import with_metric_options
 from evalsuite.specs.schema import MetricUse, TaskSpec
 from evalsuite.types import Example
 from evalsuite.video import VideoFile
@@ -104,7 +105,7 @@ def check_data(
     What is wrong with data and metrics is in the result. Raises UnknownName for an unknown split or kind.
     """
     check = DataCheck(spec, kind)
-    for use in spec.metrics:
+    for use in with_metric_options(spec, {}).metrics:  # without the optional ones
         try:
             load_metric(use.name, **use.parameters).check()
         except EvalsuiteError as error:
@@ -234,7 +235,7 @@ def _check_usable(check: DataCheck, name: str, reading: _Reading) -> None:
 
 def _check_references(check: DataCheck, name: str, examples: Sequence[Example]) -> None:
     """Give the first references to every metric, with empty answers."""
-    for use in check.spec.metrics:
+    for use in with_metric_options(check.spec, {}).metrics:
         seen = [example for example in examples if all(example.strata.get(k) == v for k, v in use.only.items())]
         error = _scoring_error(use, seen) if seen else None
         if error is not None:
