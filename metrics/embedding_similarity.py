@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
 from evalsuite.metrics.shared_verdicts import content, shares
 
 AGGREGATES = ("best", "weighted_mean")
+LETTERS = "letter_trigrams"
 _BATCH = 256  # texts that go through the model together
 _ALONE = "alone"
 
@@ -39,7 +41,8 @@ class EmbeddingSimilarity(Metric):
     answers, weighted by probability. Answers without log-probabilities weigh the same, so that the most frequent is
     best. A tie goes to the answer that comes first in the alphabet.
 
-    model: folder of a sentence embedding model for ``transformers`` (token vectors are averaged).
+    model: folder of a sentence embedding model for ``transformers`` (token vectors are averaged), or
+    ``letter_trigrams``: counts of three letters in a row, which need no file and compare spelling, not meaning.
     embeddings: a file with vectors computed elsewhere, instead of a model: .npz with arrays ``texts`` and ``vectors``,
     or .jsonl with ``text`` and ``vector``. The papers use the Universal Sentence Encoder, version 4; other models
     give other numbers, which cannot be compared with theirs, and the signature names the folder or file.
@@ -64,8 +67,18 @@ class EmbeddingSimilarity(Metric):
     def __post_init__(self) -> None:
         if self.aggregate not in AGGREGATES:
             raise UnknownName("aggregate of metric embedding_similarity", self.aggregate, AGGREGATES)
+        if self.embeddings and self.model == LETTERS:  # what stands in for a file is not needed beside one
+            object.__setattr__(self, "model", "")
         if self.model and self.embeddings:
             raise ValueError("name a model or a file of embeddings, not both")
+
+    def caution(self) -> str:
+        if self.model != LETTERS:
+            return ""
+        return (
+            "similarity is that of spelling; give --metric-option embedding_similarity.model=FOLDER or "
+            "embedding_similarity.embeddings=FILE"
+        )
 
     def check(self) -> None:
         """Raises UsageError where model or embeddings are missing, MissingDependency where the model cannot be run."""
@@ -76,6 +89,7 @@ class EmbeddingSimilarity(Metric):
             )
         if self.embeddings:
             read_embeddings(self.embeddings)
+        if self.embeddings or self.model == LETTERS:
             return
         if not (Path(self.model).expanduser() / "config.json").is_file():
             raise UsageError(f"metric embedding_similarity: {self.model} has no config.json: name a model's folder")
@@ -123,6 +137,8 @@ class EmbeddingSimilarity(Metric):
         return sum(weight * _similarity(text, name, vectors) for text, weight in weights.items())
 
     def _embed(self, texts: Sequence[str]) -> Mapping[str, Array]:
+        if self.model == LETTERS:
+            return {text: letter_vector(text) for text in texts}
         if self.model:
             return dict(zip(texts, _model_vectors(self.model, texts), strict=True))
         vectors = read_embeddings(self.embeddings)
@@ -154,6 +170,20 @@ def answer_weights(answers: Sequence[Answer]) -> dict[str, float]:
         weights[answer.text].append(math.exp(log - largest))
     total = math.fsum(weight for group in weights.values() for weight in group)
     return {text: math.fsum(group) / total for text, group in weights.items()}
+
+
+def letter_vector(text: str) -> Array:
+    """How often three letters in a row occur in a text, in 512 classes by checksum; case and outer space aside.
+
+    >>> vectors = {text: letter_vector(text) for text in ("mug", "a mug", "tree")}
+    >>> round(_similarity("mug", "a mug", vectors), 2), _similarity("mug", "tree", vectors)
+    (0.77, 0.0)
+    """
+    padded = f" {' '.join(text.lower().split())} ".encode(errors="replace")
+    vector = np.zeros(512)
+    for start in range(len(padded) - 2):
+        vector[zlib.crc32(padded[start : start + 3]) % 512] += 1
+    return vector
 
 
 @lru_cache(maxsize=4)

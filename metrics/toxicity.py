@@ -15,6 +15,7 @@ import numpy as np
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
 from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
 from evalsuite.metrics.side_files import describe_file, read_records, version_of
+from evalsuite.metrics.word_list import WORD_LIST, word_scores
 
 ATTRIBUTES = ("toxicity", "identity_attack", "insult", "threat", "profanity")
 GROUPINGS = ("perceived_gender", "ethnicity", "age_group")
@@ -65,7 +66,9 @@ class Toxicity(Metric):
     threshold, strict: a caption counts from a score of ``threshold`` on (the caption of the paper's table), or with
     ``strict`` only above it (its appendix).
     scores: JSONL with ``id`` and ``scores`` {attribute: score} a line (and ``text``, to notice a caption that changed
-    since), or a JSON object from id to {"scores": …}. scorer: rates the captions instead, from Python only.
+    since), or a JSON object from id to {"scores": …}; or ``word_list``, a short list of rude and threatening words that
+    needs no file and finds little else: its shares mean nothing beside published ones.
+    scorer: rates the captions instead, from Python only.
     References: a list with one dict that has the subgroup under each grouping's name; None or absent leaves the
     caption out of that grouping.
 
@@ -91,8 +94,15 @@ class Toxicity(Metric):
         if self.scorer is not None and not isinstance(self.scorer, ToxicityScorer):
             raise ValueError(f"scorer needs a name and a method scores(texts), which {self.scorer!r} has not")
 
+    def caution(self) -> str:
+        if self.scores != WORD_LIST:
+            return ""
+        return "captions are searched for words of a short list; give --metric-option toxicity.scores=FILE"
+
     def check(self) -> None:
         """Raises UsageError without scores and scorer, DataError for a file that cannot be used."""
+        if self.scores == WORD_LIST:
+            return
         if self.scores:
             _read_scores(version_of(self.scores))
         elif self.scorer is None:
@@ -102,7 +112,8 @@ class Toxicity(Metric):
             )
 
     def parameters(self) -> dict[str, Any]:
-        given = {**super().parameters(), "scores": describe_file(self.scores)}
+        scores = WORD_LIST if self.scores == WORD_LIST else describe_file(self.scores)
+        given = {**super().parameters(), "scores": scores}
         return {**given, "scorer": self.scorer.name if self.scorer else ""}
 
     def prepare(self, predictions: Sequence[Answer], references: Sequence[Sequence[Any]]) -> Metric:
@@ -167,6 +178,8 @@ class Toxicity(Metric):
         if self.scorer is not None:
             return self.scorer.scores([answer.text for answer in answers])
         self.check()
+        if self.scores == WORD_LIST:
+            return [word_scores(answer.text) for answer in answers]
         known = _read_scores(version_of(self.scores))
         return [self._stored(known.get(answer.id), answer) for answer in answers]
 

@@ -158,11 +158,11 @@ _METRIC_NAMES: dict[str, str] = {
     "RadGraph-F1": r"radgraph",
     "mAP": r"^(m?ap|mean_average_precision|coco_m?ap)$",
 }
-"""A table's metric -> pattern of the names our metrics give to the same thing."""
+"""A table's metric -> pattern of the names our metrics give to the same thing; the same name where it is absent."""
 
 
 def _same_metric(printed: str, ours: str) -> bool:
-    return re.search(_METRIC_NAMES[printed], ours.lower()) is not None
+    return re.search(_METRIC_NAMES.get(printed, f"^{printed}$"), ours.lower()) is not None
 
 
 def _same_row(reference: str, printed: str, ours: str) -> bool:
@@ -255,6 +255,13 @@ def _table11(row: Row) -> _Entry:
     return _Entry(row["dataset"], "mAP", cell)
 
 
+def _table12(row: Row) -> _Entry:
+    """Shares of flagged captions; the row names one of our values in words, ``Identity Attack, maximum, Age Group``."""
+    words = f"{row['metric']} {row['attribute']} {'max' if row['statistic'] == 'maximum' else 'median'}"
+    cell = _cell(_PALIGEMMA_2, row["params"], "", row["value_pct"], "", "PaliGemma 2, Table 12")
+    return _Entry("FairFace", words.lower().replace(" ", "_"), cell)
+
+
 _READERS: dict[str, Callable[[Row], _Entry]] = {
     "paligemma1_table1": _paligemma1_table1,
     "paligemma2_table2_text_spotting": _model_and_metric("Table 2"),
@@ -267,6 +274,7 @@ _READERS: dict[str, Callable[[Row], _Entry]] = {
         "Table 8", "MIMIC", {name: _SCALE_NOTE for name in ("CIDEr", "BLEU4", "ROUGE-L")}
     ),
     "paligemma2_table11_detection": _table11,
+    "paligemma2_table12_safety": _table12,
     "paligemma2_table13_scaling": _table13,
     "paligemma2_table15_vs_paligemma1": _table15,
 }

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
 @click.option("--anyway", is_flag=True, help="Compare even where prompt, decoding, metric or data differ.")
-@click.option(
-    "--flips", default=0, metavar="N", type=click.IntRange(min=0), help="Name N changed examples per task."
-)
+@click.option("--flips", default=0, metavar="N", type=click.IntRange(min=0), help="Name N changed examples per task.")
 @click.option(
     "--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Bootstrap resamples of intervals."
 )

@@ -150,6 +150,14 @@ def test_shards_are_read_in_order(tmp_path: Path) -> None:
     assert [row["n"] for row in rows_of(tmp_path)] == [0, 1]
 
 
+def test_a_column_may_name_the_split_of_every_record(tmp_path: Path) -> None:
+    rows = [{"id": n, "part": "val" if n % 2 else "test"} for n in range(5)]
+    (tmp_path / "all.jsonlines").write_text(lines(rows))
+    settings: dict[str, Any] = {"splits": {"val": ["all.jsonlines"]}, "split_column": "part"}
+    assert [row["id"] for row in rows_of(tmp_path, **settings)] == [1, 3]
+    assert source(tmp_path, **settings).count("val") == 2
+
+
 def test_a_missing_split_says_what_was_looked_for_and_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "test.jsonl").write_text("")
     with pytest.raises(DataError, match=r"no file of split 'val'.*val\.\{jsonl,json,.*parquet\}.*holds: test\.jsonl"):

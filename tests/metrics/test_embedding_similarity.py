@@ -158,3 +158,27 @@ def test_a_model_averages_its_token_vectors_without_the_padding(tmp_path: Path) 
     similarities = ready.batch_statistics(answers, [["mug"], ["mug"]])[:, 0]
     assert similarities[0] == pytest.approx(cosine, abs=1e-5)
     assert -1 <= similarities[1] <= 1
+
+
+def test_letter_trigrams_compare_spelling_without_any_file() -> None:
+    metric = EmbeddingSimilarity(model="letter_trigrams")
+    metric.check()
+    same, near, other = (metric.score([Answer(text)], [["coffee mug"]])["cosine_similarity"] for text in SPELLINGS)
+    assert same == pytest.approx(1.0)
+    assert same > near > other
+
+
+SPELLINGS = ("Coffee mug", "a mug", "bird")
+
+
+def test_letter_trigrams_are_named_in_the_signature_and_warned_of() -> None:
+    metric = EmbeddingSimilarity(model="letter_trigrams")
+    assert "model:letter_trigrams" in metric.signature()
+    assert "spelling" in metric.caution()
+
+
+def test_a_file_of_embeddings_takes_the_place_of_letter_trigrams(metric: EmbeddingSimilarity) -> None:
+    """So that ``--metric-option embedding_similarity.embeddings=FILE`` is enough."""
+    both = EmbeddingSimilarity(model="letter_trigrams", embeddings=metric.embeddings)
+    assert both == metric
+    assert both.caution() == ""

@@ -144,3 +144,18 @@ def test_misuse_is_named() -> None:
         Toxicity(scorer=Words()).statistics(Answer("0"), person("Male"))
     with pytest.raises(ScoringError, match="one reference"):
         Toxicity(scorer=Words()).score([Answer("0")], [["Male"]])
+
+
+def test_the_word_list_needs_no_file_and_flags_what_it_knows() -> None:
+    metric = Toxicity(scores="word_list")
+    metric.check()
+    captions = [Answer(text, str(place)) for place, text in enumerate(["A smiling man.", "What an IDIOT!", ""])]
+    score = metric.score(captions, [person("Male")] * 3)
+    assert score["toxicity"] == score["insult"] == pytest.approx(1 / 3)
+    assert (score["threat"], score["empty"]) == (0, pytest.approx(1 / 3))
+
+
+def test_the_word_list_is_named_in_the_signature_and_warned_of() -> None:
+    assert "scores:word_list" in Toxicity(scores="word_list").signature()
+    assert "short list" in Toxicity(scores="word_list").caution()
+    assert Toxicity(scorer=Words()).caution() == ""

@@ -136,6 +136,12 @@ def test_an_unknown_table_names_the_nearest() -> None:
         load_published("paligemma2_tabel13")
 
 
+def test_table_12_is_read_by_the_names_of_our_values() -> None:
+    cells = published_values("paligemma2_table12", "FairFace", "toxicity_perceived_gender_max")
+    assert [(cell.size, cell.value) for cell in cells] == [("3B", 0.14), ("10B", 0.15), ("28B", 0.19)]
+    assert not published_values("paligemma2_table12", "FairFace", "toxicity")
+
+
 def test_a_table_without_benchmark_scores_is_refused_by_name() -> None:
     with pytest.raises(DataError, match="holds no benchmark scores"):
         published_values("paligemma2_table14", "AI2D", "accuracy")

@@ -104,9 +104,18 @@ class TestRunTable:
         assert "difference" in cells(table) and cells(table)["difference"] == ""
         assert "Values of NoCaps are not comparable with published numbers: 126 of 5,000 examples." in table.caption
 
-    def test_masks_of_a_random_decoder_are_not_compared(self, make_row: MakeRow) -> None:
-        table = run_table([make_row(signature="mask_iou|v1|weights:random(seed=0)")])
-        assert "difference" not in cells(table) and "--metric-option mask_iou.weights=FILE" in table.caption
+    @pytest.mark.parametrize(
+        ("signature", "way_out"),
+        [
+            ("mask_iou|v1|weights:random(seed=0)", "mask_iou.weights=FILE"),
+            ("embedding_similarity|v1|model:letter_trigrams", "embedding_similarity.model=FOLDER"),
+            ("toxicity|v1|scores:word_list", "toxicity.scores=FILE"),
+        ],
+    )
+    def test_values_of_a_stand_in_are_not_compared(self, make_row: MakeRow, signature: str, way_out: str) -> None:
+        """A random mask decoder, letters instead of meaning, a list of words instead of a model."""
+        table = run_table([make_row(signature=signature)])
+        assert "difference" not in cells(table) and f"--metric-option {way_out}" in table.caption
 
     def test_a_narrow_terminal_keeps_task_metric_and_value(self, make_row: MakeRow) -> None:
         table = run_table([make_row()])

@@ -213,6 +213,14 @@ ONE_MISTAKE = [
     ),
     pytest.param(
         "    headline: true\n",
+        "    headline: true\n    optional: true\n",
+        [
+            "my.yaml:34: metrics[0].optional: the headline must be there in every run",
+        ],
+        id="optional headline",
+    ),
+    pytest.param(
+        "    headline: true\n",
         "    headline: true\n  - {name: anls, parameters: {threshold: 0.5}}\n",
         [
             "my.yaml:34: metrics[1]: the same as metrics[0]",

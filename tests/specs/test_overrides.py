@@ -53,3 +53,13 @@ def test_a_metric_that_no_task_uses_is_named(refcoco: TaskSpec) -> None:
 def test_the_form_is_metric_dot_parameter_equals_value(pair: str) -> None:
     with pytest.raises(UsageError, match=r"METRIC\.PARAMETER=VALUE"):
         parse_metric_options([pair])
+
+
+def test_an_optional_metric_is_used_only_when_it_is_given_what_it_needs() -> None:
+    """Human ratings cannot come with a spec; the task runs without them, and can be scored with them afterwards."""
+    docci = TaskRegistry().get("docci")
+    assert [use.name for use in with_metric_options(docci, {}).metrics] == ["caption_length"]
+    given = with_metric_options(docci, {"non_entailment": {"ratings": "sheet.csv"}})
+    assert [use.name for use in given.metrics] == ["caption_length", "non_entailment"]
+    assert given.metrics[1].parameters == {"ratings": "sheet.csv"}
+    check_metric_options([docci], {"non_entailment": {"ratings": "sheet.csv"}})

@@ -20,6 +20,8 @@ RECORDS = "records"
 
 FORMATS: dict[str, str] = {
     "coco_captions": "coco:captions",
+    "mimic_reports": "mimic_cxr:reports",
+    "rsvqa_questions": "rsvqa:questions",
 }
 """Name in a spec -> ``module:function`` of this package."""
 

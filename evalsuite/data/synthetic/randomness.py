@@ -20,8 +20,13 @@ class SeededRandom:
     """
 
     def __init__(self, *key: str | int) -> None:
+        self._key = key
         digest = hashlib.blake2b(json.dumps(key).encode(), digest_size=16).digest()
         self._random = random.Random(int.from_bytes(digest, "big")).random
+
+    def sibling(self, index: int) -> SeededRandom:
+        """Choices, from their beginning, with the same key but for its last part: those of another record."""
+        return SeededRandom(*self._key[:-1], index)
 
     def uniform(self, low: float, high: float) -> float:
         """A number of [low, high)."""

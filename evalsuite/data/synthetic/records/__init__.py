@@ -18,6 +18,8 @@ __all__ = ["Generator", "Knob", "Parameters", "generators"]
 MODULES = (
     "scenes",
     "pages",
+    "probes",
+    "surveys",
 )
 
 
