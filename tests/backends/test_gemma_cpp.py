@@ -16,7 +16,7 @@ from evalsuite.backends.gemma_cpp import answer_text
 from evalsuite.errors import BackendError, EvalsuiteError, ExampleError, UsageError
 from evalsuite.types import Request
 
-PROGRAM = Path(__file__).parent / "fake_gemma.py"
+PROGRAM = Path(__file__).parent.parent / "fixtures" / "fake_gemma.py"
 Make = Callable[..., Request]
 
 
