@@ -32,6 +32,7 @@ def check(options: BackendOptions) -> None:
     """
     require_packages()
     settings = TorchOptions.read(options.options)
+    _require_for(settings)
     check_model(options, settings.trust)
     device = settings.device
     if device not in ("auto", "cpu"):
@@ -48,6 +49,18 @@ def create(options: BackendOptions) -> TorchBackend:
     from evalsuite.backends.torch_hf.backend import TorchBackend
 
     return TorchBackend.load(options)
+
+
+QUANTIZERS = {"none": (), "int8": ("torchao", "accelerate"), "int4": ("bitsandbytes", "accelerate")}
+
+
+def _require_for(settings: TorchOptions) -> None:
+    """The packages that a quantization or a spread over devices needs."""
+    spread = ("accelerate",) if settings.device_map == "auto" else ()
+    for package in (*QUANTIZERS[settings.quantization], *spread):
+        if importlib.util.find_spec(package) is None:
+            what = f"option quantization={settings.quantization}, device_map={settings.device_map}"
+            raise MissingDependency(what, needs=package, extra="quantized")
 
 
 def require_packages() -> None:

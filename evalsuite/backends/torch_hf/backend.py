@@ -93,5 +93,6 @@ class TorchBackend:
             "family": self._checkpoint.family,
             "dtype": self._where.dtype_name,
             "device": self._where.device.type,
+            "quantization": self._options.quantization,
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -110,6 +111,7 @@ def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, 
             **settings,
         )
 
+    settings |= _placed(options, where)
     model, info = guarded(checkpoint, load)
     lacking = sorted(info["missing_keys"]) or sorted(str(key) for key in info["mismatched_keys"])
     if lacking:
@@ -117,7 +119,35 @@ def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, 
             f"model {checkpoint.name}: {len(lacking)} weights are missing or of another shape (first: {lacking[0]}). "
             "The files do not fit config.json; copy the checkpoint again."
         )
-    return model.to(where.device).eval()
+    return (model if "device_map" in settings else model.to(where.device)).eval()
+
+
+FLOAT_PARTS = ("lm_head", "vision_tower", "multi_modal_projector")
+"""Parts that stay as they are: the tied embeddings decide the answer, and the image tower is small."""
+
+
+def _placed(options: TorchOptions, where: Placement) -> dict[str, Any]:
+    """How ``from_pretrained`` quantizes and spreads the weights; empty when the whole goes to one device as it is."""
+    if options.quantization == "none":
+        return {"device_map": "auto"} if options.device_map == "auto" else {}
+    place = "auto" if options.device_map == "auto" else {"": str(where.device)}
+    return {"quantization_config": _quantization(options.quantization, where), "device_map": place}
+
+
+def _quantization(name: str, where: Placement) -> Any:
+    import transformers
+
+    kinds: Any = transformers
+    if name == "int8":
+        # Weights only: rounding activations too would let the batch decide near-ties.
+        torchao: Any = importlib.import_module("torchao.quantization")
+        return kinds.TorchAoConfig(torchao.Int8WeightOnlyConfig(), modules_to_not_convert=list(FLOAT_PARTS))
+    return kinds.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=where.dtype,
+        llm_int8_skip_modules=list(FLOAT_PARTS),
+    )
 
 
 def guarded(checkpoint: Checkpoint, load: Callable[[], Loaded]) -> Loaded:

@@ -14,6 +14,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ATTENTION = ("auto", "grouped", "eager", "sdpa")
 IMAGE_PIPELINES = ("reference", "processor")
+QUANTIZATION = ("none", "int8", "int4")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class TorchOptions:
     batch_size: most examples at once; None is 32 on cuda and 16 elsewhere. max_batch_cost: most padded tokens at
     once; None depends on the device's memory. threads: of torch on the CPU; None leaves torch's choice.
     image_pipeline: ``reference`` resizes as the papers did, ``processor`` as the checkpoint's own image processor.
+    quantization: ``int8`` keeps the weights of the language model's linear layers in 8 bits (torchao), ``int4`` as
+    4-bit NormalFloats (bitsandbytes).
+    device_map: ``auto`` spreads a model over all GPUs, then the CPU where they do not suffice (accelerate).
     attention: auto is ``grouped`` for PaliGemma 2 (soft caps) and torch's own for PaliGemma.
     allow_pickle_weights, trust_remote_code: both run code that the checkpoint brings; off.
     """
@@ -35,6 +39,8 @@ class TorchOptions:
     threads: int | None = None
     image_pipeline: str = "reference"
     attention: str = "auto"
+    quantization: str = "none"
+    device_map: str = "none"
     allow_pickle_weights: bool = False
     trust_remote_code: bool = False
 
@@ -54,6 +60,8 @@ class TorchOptions:
             threads=settings.integer("threads", None),
             image_pipeline=settings.choice("image_pipeline", IMAGE_PIPELINES, "reference"),
             attention=settings.choice("attention", ATTENTION, "auto"),
+            quantization=settings.choice("quantization", QUANTIZATION, "none"),
+            device_map=settings.choice("device_map", ("none", "auto"), "none"),
             allow_pickle_weights=settings.flag("allow_pickle_weights", False),
             trust_remote_code=settings.flag("trust_remote_code", False),
         )
