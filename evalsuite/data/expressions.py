@@ -6,6 +6,7 @@ functions these exist (``FUNCTIONS`` is the list):
     text(x)               as the prompt shows it: 5 and 5.0 -> "5", true -> "True"
     lower(x)              lower case, of a text or of each text of a list
     strip(x)              without white space at both ends, of a text or of each text of a list
+    padded(x, width)      a number with zeros before it, as in COCO's file names: 5 -> "000000000005"
     replace(x, old, new)  every ``old`` in the text replaced
     split(x, separator)   the parts of a text
     at(list, index)       one element; the index may be text ("2"), as some data sets store it; from 0
@@ -165,6 +166,7 @@ _PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "letter": (1, _letter),
     "lettered": (1, _lettered),
     "lower": (1, _each(str.lower)),
+    "padded": (2, lambda value, width: text(value).zfill(int(text(width)))),
     "replace": (3, lambda value, old, new: text(value).replace(text(old), text(new))),
     "shares": (2, _shares),
     "split": (2, lambda value, separator: text(value).split(text(separator))),

@@ -16,6 +16,7 @@ from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
 if TYPE_CHECKING:
     from evalsuite.specs.schema import Fields, TaskSpec
 
+SPLIT = "split_name"
 _JSON_TYPES = (str, int, float, bool, dict, list, tuple)
 
 
@@ -60,6 +61,7 @@ class Mapper:
         self.columns = self._columns()
         self._required = self.columns.required
         self._sees_position = self.columns.needed is None or "position" in self.columns.needed
+        self._sees_split = self.columns.needed is None or SPLIT in self.columns.needed
 
     @property
     def one_to_one(self) -> bool:
@@ -72,12 +74,12 @@ class Mapper:
         position: running number, in the split, of its first example. place: the record's own number, the same as
         ``position`` unless records explode or are left out.
         """
-        scopes = self.scopes(record, position if place is None else place)
+        scopes = self.scopes(record, position if place is None else place, split)
         return [self.example(scope, split, position + number) for number, scope in enumerate(scopes)]
 
-    def scopes(self, record: Record, place: int) -> Iterator[Record]:
-        """What the expressions see, once per example: the record with ``position`` (its ``place`` in the source, unless
-        it has such a column), and with ``item`` and ``index`` where it explodes. Those that ``where`` leaves out are
+    def scopes(self, record: Record, place: int, split: str = "") -> Iterator[Record]:
+        """What the expressions see, once per example: the record with ``position`` (its ``place`` in the source) and
+        ``split_name``, unless it has such columns, and with ``item`` and ``index`` where it explodes. Those that ``where`` leaves out are
         not among them.
 
         A record whose ``explode`` or ``where`` cannot be read is handed on as it is; :meth:`example` then explains the
@@ -85,6 +87,8 @@ class Mapper:
         """
         if self._sees_position:
             record = {"position": place, **record}
+        if self._sees_split:
+            record = {SPLIT: split, **record}
         if self._explode is None:
             if self._chosen(record):
                 yield record
@@ -182,8 +186,8 @@ class Mapper:
         """What the source must give: all that is read, less what is added here."""
         inside = merge_columns(get.columns for get in self._all.values())
         if self._explode is None:
-            return Columns(inside.needed, inside.required - {"position"})
-        added = frozenset(["item", "index", "position"])
+            return Columns(inside.needed, inside.required - {"position", SPLIT})
+        added = frozenset(["item", "index", "position", SPLIT])
         list_itself = self._explode.columns
         needed = None if inside.needed is None else inside.needed - {"item", "index"}
         return merge_columns([Columns(needed, inside.required - added), list_itself])

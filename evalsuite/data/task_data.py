@@ -57,7 +57,7 @@ class TaskData:
         if known is not None or not exact:
             return known
         records = enumerate(self.source.records(split))
-        return sum(1 for place, record in records for _ in self.mapper.scopes(record, place))
+        return sum(1 for place, record in records for _ in self.mapper.scopes(record, place, split))
 
     def fingerprint(self, splits: Sequence[str] | None = None) -> dict[str, JsonValue]:
         """What the data is: ``{kind, splits: {split: …}}``. Equal means equal records."""
@@ -74,7 +74,7 @@ class TaskData:
         """
         position = 0
         for place, record in enumerate(self.source.records(split)):
-            for scope in self.mapper.scopes(record, place):
+            for scope in self.mapper.scopes(record, place, split):
                 if stop is not None and position >= stop:
                     return
                 if start is None or start(position):

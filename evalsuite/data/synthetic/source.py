@@ -31,10 +31,10 @@ class SyntheticSource:
 
     def records(self, split: str) -> Iterator[Record]:
         """Records 0 .. size - 1. Each depends on its index alone: a smaller size gives the first of a larger one."""
-        make = generators()[self.generator]
+        make = generators()[self.generator].make
         for index in range(self.size):
             rng = SeededRandom(GENERATOR_VERSION, self.seed, self.generator, split, index)
-            yield make(rng, index, self.parameters)
+            yield make(rng, index, {**self.parameters, "split": split})
 
     def fingerprint(self, split: str) -> Mapping[str, JsonValue]:
         return {

@@ -18,6 +18,7 @@ __all__ = ["Generator", "Knob", "Parameters", "generators"]
 MODULES = (
     "scenes",
     "pages",
+    "questions",
     "probes",
     "surveys",
 )

@@ -25,7 +25,10 @@ class Knob:
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """``make`` with its parameters. Calling it gives a record; ``complete`` checks parameters without making one."""
+    """``make`` with its parameters. Calling it gives a record; ``complete`` checks parameters without making one.
+
+    Besides its parameters ``make`` finds the name of the split under ``split``, for data with a language in each split.
+    """
 
     name: str
     make: Callable[[SeededRandom, int, Parameters], dict[str, Any]]
