@@ -13,6 +13,7 @@ functions these exist (``FUNCTIONS`` is the list):
     items(x)              a list as it is; a list written as text ("['a', 'b']") read
     unique(list)          without repetitions, first places kept
     any_order(list)       each "a, b" of the list in every order of its parts (InfographicVQA's rule)
+    value(object, name)   what an object holds under a name that is itself a value
     letter(index)         0 -> "A"
     lettered(list)        ["x", "y"] -> ["(A) x", "(B) y"]
     corners(box)          [x, y, width, height] -> [x1, y1, x2, y2]
@@ -172,6 +173,7 @@ _PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "split": (2, lambda value, separator: text(value).split(text(separator))),
     "strip": (1, _each(str.strip)),
     "text": (1, text),
+    "value": (2, lambda record, name: record.get(text(name)) if isinstance(record, dict) else None),
     "unique": (1, _unique),
 }
 FUNCTIONS = (*sorted([*_PURE, "image_size"]),)

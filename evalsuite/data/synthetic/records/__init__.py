@@ -19,6 +19,7 @@ MODULES = (
     "scenes",
     "pages",
     "questions",
+    "captioning",
     "probes",
     "surveys",
 )
