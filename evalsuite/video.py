@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+Segment = tuple[float, float]
+"""Start and end in seconds; the part of a clip that is shown."""
+
+
 @runtime_checkable
 class Clip(Protocol):
     """A clip whose frames can be asked for one by one."""
@@ -69,6 +73,7 @@ class VideoFile:
     path: Path
     count: int
     stride: int = 1
+    segment: Segment | None = None
 
     @property
     def frame_count(self) -> int:
@@ -76,7 +81,7 @@ class VideoFile:
 
     def frames(self) -> list[Image]:
         """``count`` RGB images. Raises ExampleError naming the file, MissingDependency without PyAV."""
-        return _sampled(str(self.path), str(self.path), self.count, self.stride)
+        return _sampled(str(self.path), str(self.path), self.count, self.stride, self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class VideoBytes:
     name: str
     count: int
     stride: int = 1
+    segment: Segment | None = None
 
     @property
     def frame_count(self) -> int:
@@ -94,7 +100,7 @@ class VideoBytes:
 
     def frames(self) -> list[Image]:
         """``count`` RGB images. Raises ExampleError naming the clip, MissingDependency without PyAV."""
-        return _sampled(BytesIO(self.data), self.name, self.count, self.stride)
+        return _sampled(BytesIO(self.data), self.name, self.count, self.stride, self.segment)
 
 
 def require_av() -> Any:
@@ -106,24 +112,27 @@ def require_av() -> Any:
     return av
 
 
-def _sampled(place: str | BytesIO, name: str, frames: int, stride: int) -> list[Image]:
-    """Every stride-th frame up to ``frames`` of them, repeated cyclically when the clip is shorter."""
+def _sampled(place: str | BytesIO, name: str, frames: int, stride: int, segment: Segment | None) -> list[Image]:
+    """Every stride-th frame of the segment up to ``frames`` of them, repeated cyclically when it is shorter."""
     av = require_av()
     if isinstance(place, str) and not Path(place).is_file():
         raise ExampleError(f"{name}: there is no such file")
     try:
         with av.open(place) as container:
-            read = list(_decoded(container, name, frames, stride))
+            read = list(_decoded(container, name, frames, stride, segment))
     except EvalsuiteError:
         raise
     except Exception as error:  # PyAV raises its own tree, and IndexError or ValueError on odd containers
         raise ExampleError(f"{name}: the video cannot be decoded ({error or type(error).__name__})") from error
     if not read:
-        raise ExampleError(f"{name}: the video has no frames")
+        part = f" from {segment[0]:g} to {segment[1]:g} s" if segment else ""
+        raise ExampleError(f"{name}: the video has no frames{part}")
     return [read[place % len(read)] for place in range(frames)]
 
 
-def _decoded(container: Any, name: str, frames: int, stride: int) -> Iterator[Image]:
+def _decoded(
+    container: Any, name: str, frames: int, stride: int, segment: Segment | None
+) -> Iterator[Image]:
     """The wanted frames, in order; frames between them are decoded (codecs need them) but never converted."""
     if not container.streams.video:
         raise ExampleError(f"{name}: there is no video track")
@@ -132,11 +141,24 @@ def _decoded(container: Any, name: str, frames: int, stride: int) -> Iterator[Im
         raise ExampleError(f"{name}: frames of more than {MAX_PIXELS:,} pixels")
     stream.thread_type = "AUTO"
     last = (frames - 1) * stride
-    for index, frame in enumerate(container.decode(stream)):
+    for index, frame in enumerate(_inside(container.decode(stream), segment)):
         if index % stride == 0:
             yield _upright(frame)
         if index >= last:
             return
+
+
+def _inside(frames: Iterator[Any], segment: Segment | None) -> Iterator[Any]:
+    """The frames whose time lies in the segment, start included and end not."""
+    if segment is None:
+        yield from frames
+        return
+    for frame in frames:
+        time = float(frame.time or 0.0)
+        if time >= segment[1]:
+            return
+        if time >= segment[0]:
+            yield frame
 
 
 def _upright(frame: Any) -> Image:

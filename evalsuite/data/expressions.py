@@ -18,6 +18,7 @@ functions these exist (``FUNCTIONS`` is the list):
     lettered(list)        ["x", "y"] -> ["(A) x", "(B) y"]
     corners(box)          [x, y, width, height] -> [x1, y1, x2, y2]
     shares(box, size)     [x1, y1, x2, y2] in pixels of an image of [height, width] -> shares of its sides
+    named_boxes(boxes, numbers, names)  {bbox, category} of each box, whose class is a number from 1 into the names
     image_size(image)     [height, width] in pixels, from the header alone where there is one
 """
 
@@ -148,6 +149,11 @@ def _shares(box: Any, size: Any) -> list[float]:
     return [left / width, top / height, right / width, bottom / height]
 
 
+def _named_boxes(boxes: Any, numbers: Any, names: Any) -> list[dict[str, Any]]:
+    pairs = zip(_list(boxes), _list(numbers), strict=True)
+    return [{"bbox": box, "category": _at(names, int(text(number)) - 1)} for box, number in pairs]
+
+
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"a list is needed, not {_kind(value)}")
@@ -167,6 +173,7 @@ _PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "letter": (1, _letter),
     "lettered": (1, _lettered),
     "lower": (1, _each(str.lower)),
+    "named_boxes": (3, _named_boxes),
     "padded": (2, lambda value, width: text(value).zfill(int(text(width)))),
     "replace": (3, lambda value, old, new: text(value).replace(text(old), text(new))),
     "shares": (2, _shares),

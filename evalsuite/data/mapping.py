@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class Mapper:
         self._explode = self._all.pop("explode", None)
         self._where = self._all.get("where")
         self._outline = self._all.get("outline")
+        self._segment = self._all.get("segment")
         self._id, self._references = self._all["id"], self._all["references"]
         self._images = [(name, self._all[name]) for name in named if name.startswith("images")]
         self._video = self._all.get("video")
@@ -176,11 +178,10 @@ class Mapper:
                 visuals.append(_named_error(name, expression, self._media.image, item))
         if self._video is not None:
             value = _value("video", self._video, scope)
-            visuals.append(_named_error("video", self._video, self._clip, value))
+            part = None if self._segment is None else _segment(self._segment, scope)
+            clip = partial(self._media.clip, frames=self._frames, stride=self._stride, segment=part)
+            visuals.append(_named_error("video", self._video, clip, value))
         return tuple(visuals)
-
-    def _clip(self, value: Any) -> Visual:
-        return self._media.clip(value, self._frames, self._stride)
 
     def _columns(self) -> Columns:
         """What the source must give: all that is read, less what is added here."""
@@ -195,7 +196,7 @@ class Mapper:
 
 def _named(fields: Fields) -> dict[str, str]:
     """Field name, as messages show it -> expression."""
-    names = ("explode", "where", "id", "video", "outline", "references")
+    names = ("explode", "where", "id", "video", "segment", "outline", "references")
     named: dict[str, str | None] = {name: getattr(fields, name) for name in names}
     named |= {f"images[{place}]": expression for place, expression in enumerate(fields.images)}
     named |= {f"values.{name}": expression for name, expression in fields.values.items()}
@@ -235,12 +236,22 @@ def _readable(name: str, expression: Expression, scope: Record) -> None:
 
 
 def _box(expression: Expression, scope: Record) -> tuple[float, float, float, float]:
-    value = _value("outline", expression, scope)
-    numbers = [float(item) for item in value if isinstance(item, (int, float))] if isinstance(value, list) else []
-    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
-        raise _field_error("outline", expression, f"gives {str(value)[:60]!r}, not [left, top, right, bottom]")
-    left, top, right, bottom = numbers
+    left, top, right, bottom = _numbers("outline", expression, scope, ("left", "top", "right", "bottom"))
     return left, top, right, bottom
+
+
+def _segment(expression: Expression, scope: Record) -> tuple[float, float]:
+    start, end = _numbers("segment", expression, scope, ("start", "end"))
+    return start, end
+
+
+def _numbers(name: str, expression: Expression, scope: Record, meaning: Sequence[str]) -> list[float]:
+    """As many finite numbers as ``meaning`` has names."""
+    value = _value(name, expression, scope)
+    numbers = [float(item) for item in value if isinstance(item, (int, float))] if isinstance(value, list) else []
+    if len(numbers) != len(meaning) or not all(math.isfinite(number) for number in numbers):
+        raise _field_error(name, expression, f"gives {str(value)[:60]!r}, not [{', '.join(meaning)}]")
+    return numbers
 
 
 def _text(name: str, expression: Expression, scope: Record) -> str:

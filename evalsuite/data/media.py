@@ -11,7 +11,7 @@ from typing import Any
 from evalsuite.errors import ExampleError
 from evalsuite.images import ImageBytes, ImageFile, image_size
 from evalsuite.types import Visual
-from evalsuite.video import ClipVisual, VideoBytes, VideoFile
+from evalsuite.video import ClipVisual, Segment, VideoBytes, VideoFile
 
 
 class MediaFolder:
@@ -35,14 +35,17 @@ class MediaFolder:
             return value
         raise ExampleError(f"{_kind(value)} is not an image (a path, bytes, or bytes with a path)")
 
-    def clip(self, value: Any, frames: int, stride: int) -> Visual:
-        """A path, ``{bytes, path}`` or a clip object as a Visual of ``frames`` frames."""
+    def clip(self, value: Any, frames: int, stride: int, segment: Segment | None = None) -> Visual:
+        """A path, ``{bytes, path}`` or a clip object as a Visual of ``frames`` frames of the segment.
+
+        A clip object is drawn and has no times; it is taken to be the segment already.
+        """
         if isinstance(value, (str, Path)):
-            return VideoFile(self.path(value), frames, stride)
+            return VideoFile(self.path(value), frames, stride, segment)
         if isinstance(value, dict) and (value.get("bytes") is not None or value.get("path")):
             if value.get("bytes") is None:
-                return VideoFile(self.path(value["path"]), frames, stride)
-            return VideoBytes(value["bytes"], value.get("path") or "embedded video", frames, stride)
+                return VideoFile(self.path(value["path"]), frames, stride, segment)
+            return VideoBytes(value["bytes"], value.get("path") or "embedded video", frames, stride, segment)
         if hasattr(value, "frame_total") and hasattr(value, "frame"):
             return ClipVisual(value, frames, stride)
         raise ExampleError(f"{_kind(value)} is not a video (a path, or bytes with a path)")

@@ -62,7 +62,7 @@ def _expressions(spec: TaskSpec) -> Iterator[Problem]:
 def _each_expression(mapping: Fields | FieldOverrides | None) -> Iterator[tuple[Place, str]]:
     if mapping is None:
         return
-    for name in ("explode", "where", "id", "video", "outline", "references"):
+    for name in ("explode", "where", "id", "video", "segment", "outline", "references"):
         expression = getattr(mapping, name)
         if expression:  # None: as in fields; False: switched off
             yield (name,), expression

@@ -50,6 +50,7 @@ class FieldOverrides(Model):
     video: Expression | Literal[False] | None = Field(
         default=None, description="clip the frames are taken from. false: there is none"
     )
+    segment: Expression | None = Field(default=None, description="[start, end] of the clip in seconds")
     outline: Expression | None = Field(default=None, description="box that is drawn on the resized image")
     references: Expression | None = Field(default=None, description="list the metrics compare the answer with")
     values: dict[Identifier, Expression] | None = Field(default=None, description="texts for the prompt's placeholders")
@@ -156,6 +157,9 @@ class Fields(Model):
     id: Expression = Field(description="what names the example, unique in its split")
     images: list[Expression] = Field(default_factory=list, description="images in the order the model sees them")
     video: Expression | None = Field(default=None, description="clip the frames are taken from")
+    segment: Expression | None = Field(
+        default=None, description="[start, end] in seconds; the frames are taken from this part of the clip"
+    )
     outline: Expression | None = Field(
         default=None,
         description="[left, top, right, bottom] in shares of the image; a red box, one pixel wide, drawn there after "

@@ -20,6 +20,7 @@ RECORDS = "records"
 
 FORMATS: dict[str, str] = {
     "coco_captions": "coco:captions",
+    "coco_instances": "coco:instances",
     "mimic_reports": "mimic_cxr:reports",
     "rsvqa_questions": "rsvqa:questions",
 }

@@ -33,3 +33,30 @@ def captions(path: Path) -> Iterator[dict[str, Any]]:
                 }
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not a COCO caption file (images, annotations with captions): {error!r}") from None
+
+
+def instances(path: Path) -> Iterator[dict[str, Any]]:
+    """An annotation file with boxes, one record per image: ``{image_id, file_name, height, width, objects}``.
+
+    objects: ``{id, bbox, category, area, iscrowd}`` with the name of the category; segmentations are left out. Images come
+    in the order of the file's ``images``; those without objects are kept, because detections on them are wrong.
+    """
+    with open_binary(path) as file:
+        document = parse_json(file.read(), path)
+    try:
+        names = {category["id"]: category["name"] for category in document["categories"]}
+        found: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in document["images"]}
+        for one in document["annotations"]:
+            kept = {name: one[name] for name in ("id", "bbox", "area", "iscrowd") if name in one}
+            found[one["image_id"]].append({**kept, "category": names[one["category_id"]]})
+        for image in document["images"]:
+            yield {
+                "image_id": image["id"],
+                "file_name": image["file_name"],
+                "height": image["height"],
+                "width": image["width"],
+                "objects": found[image["id"]],
+            }
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"{path}: not a COCO instances file (images, annotations with boxes, categories): {error!r}"
+        raise DataError(message) from None

@@ -20,6 +20,7 @@ MODULES = (
     "pages",
     "questions",
     "captioning",
+    "clips_and_boxes",
     "probes",
     "surveys",
 )
