@@ -81,8 +81,8 @@ class Mapper:
 
     def scopes(self, record: Record, place: int, split: str = "") -> Iterator[Record]:
         """What the expressions see, once per example: the record with ``position`` (its ``place`` in the source) and
-        ``split_name``, unless it has such columns, and with ``item`` and ``index`` where it explodes. Those that ``where`` leaves out are
-        not among them.
+        ``split_name``, unless it has such columns, and with ``item`` and ``index`` where it explodes. Those that
+        ``where`` leaves out are not among them.
 
         A record whose ``explode`` or ``where`` cannot be read is handed on as it is; :meth:`example` then explains the
         error.

@@ -21,8 +21,12 @@ RECORDS = "records"
 FORMATS: dict[str, str] = {
     "coco_captions": "coco:captions",
     "coco_instances": "coco:instances",
+    "icdar_words": "words:icdar",
+    "kern_files": "kern:score",
     "mimic_reports": "mimic_cxr:reports",
     "rsvqa_questions": "rsvqa:questions",
+    "table_annotations": "tables:annotated",
+    "total_text_words": "words:total_text",
 }
 """Name in a spec -> ``module:function`` of this package."""
 

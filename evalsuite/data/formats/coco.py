@@ -38,8 +38,8 @@ def captions(path: Path) -> Iterator[dict[str, Any]]:
 def instances(path: Path) -> Iterator[dict[str, Any]]:
     """An annotation file with boxes, one record per image: ``{image_id, file_name, height, width, objects}``.
 
-    objects: ``{id, bbox, category, area, iscrowd}`` with the name of the category; segmentations are left out. Images come
-    in the order of the file's ``images``; those without objects are kept, because detections on them are wrong.
+    objects: ``{id, bbox, category, area, iscrowd}`` with the name of the category; segmentations are left out.
+    Images come in the order of the file's ``images``; those without objects are kept: detections on them are wrong.
     """
     with open_binary(path) as file:
         document = parse_json(file.read(), path)

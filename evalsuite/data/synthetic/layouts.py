@@ -20,7 +20,7 @@ KINDS = (
     "Title",
 )
 """The classes of DocLayNet, in the order of their numbers, which begin at 1."""
-_WORDS = "the results of this year are shown below and will be discussed in the next part of the report with care".split()
+_WORDS = ("the", "results", "of", "this", "year", "are", "shown", "below", "and", "will", "be", "discussed", "next")
 _MIDDLE = ("Section-header", "Text", "Text", "List-item", "Table", "Picture", "Formula", "Caption")
 
 
@@ -61,5 +61,10 @@ def make_layout(rng: SeededRandom, text_scale: float = 1.0) -> Layout:
 def _sentence(rng: SeededRandom, kind: str) -> str:
     count = {"Text": 40, "Title": 4, "Section-header": 3}.get(kind, 6)
     words = " ".join(rng.choice(_WORDS) for _ in range(count))
-    marks = {"List-item": f"- {words}", "Formula": "a + b = c (1)", "Caption": f"Figure 1: {words}", "Footnote": f"1 {words}"}
+    marks = {
+        "List-item": f"- {words}",
+        "Formula": "a + b = c (1)",
+        "Caption": f"Figure 1: {words}",
+        "Footnote": f"1 {words}",
+    }
     return marks.get(kind, words[0].upper() + words[1:])

@@ -55,7 +55,11 @@ def _draw_picture(draw: ImageDraw, block: Block, scale: float) -> None:
     left, top, width, height = block.box
     draw.rectangle((left, top, left + width, top + height), fill=(196, 214, 232), outline=(90, 110, 130), width=3)
     draw.polygon(
-        [(left + 0.1 * width, top + 0.9 * height), (left + 0.4 * width, top + 0.3 * height), (left + 0.7 * width, top + 0.9 * height)],
+        [
+            (left + 0.1 * width, top + 0.9 * height),
+            (left + 0.4 * width, top + 0.3 * height),
+            (left + 0.7 * width, top + 0.9 * height),
+        ],
         fill=(110, 140, 100),
     )
 

@@ -1,7 +1,7 @@
 """Captions, questions and statements in many languages, from small tables of words.
 
-Phrases are lists of things ("red circle, blue square") so that they need no agreement of gender or case; words are in their
-dictionary form. The languages are those of Crossmodal-3600, named as there.
+Phrases are lists of things ("red circle, blue square") so that they need no agreement of gender or case; words are in
+their dictionary form. The languages are those of Crossmodal-3600, named as there.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ MODULES = (
     "questions",
     "captioning",
     "clips_and_boxes",
+    "structures",
     "probes",
     "surveys",
 )

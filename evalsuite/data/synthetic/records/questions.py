@@ -1,5 +1,5 @@
-"""Records of question data sets about scenes: GQA and xGQA, MaRVL, A-OKVQA, OK-VQA, VizWiz, OCR-VQA, ST-VQA, AI2D, ScienceQA,
-InfographicVQA. Pictures are those of scenes, signs, pages and charts; what differs is what is asked and how it is kept."""
+"""Records of question data sets in their own columns: GQA, xGQA, MaRVL, A-OKVQA, OK-VQA, VizWiz, OCR-VQA, ST-VQA, AI2D,
+ScienceQA and InfographicVQA. Scenes, signs, pages and charts are shared; what is asked, and how it is kept, differs."""
 
 from __future__ import annotations
 
