@@ -76,13 +76,16 @@ def test_the_hubs_columns_give_the_examples_of_the_spec(
     assert source is not None
     split = spec.splits[0].name
     hub_split = source.splits.get(split, split)
-    write_parquet(list(hub_records(spec, split, tmp_path)), tmp_path / "data.parquet")
+    rows = list(hub_records(spec, split, tmp_path))
+    for lookup in source.lookups:
+        write_parquet([row.pop(lookup.name) for row in rows], tmp_path / f"{lookup.config}.parquet")
+    write_parquet(rows, tmp_path / f"{source.config}.parquet")
 
     def load(self: HuggingFaceHub, name: str, config: str | None, split: str, revision: str) -> Any:
         assert (name, split, revision) == (source.id, hub_split, source.revision or COMMIT)
         return datasets.load_dataset(
             "parquet",
-            data_files={split: str(tmp_path / "data.parquet")},
+            data_files={split: str(tmp_path / f"{config}.parquet")},
             split=split,
             streaming=True,
             cache_dir=str(tmp_path / "cache"),
