@@ -120,6 +120,23 @@ def preview(task: str, **given: Any) -> int:
     return 0
 
 
+@command.command("convert-refcoco")
+@click.argument("refs", type=click.Path(path_type=Path))
+@click.argument("instances", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+def convert_refcoco(refs: Path, instances: Path, folder: Path) -> int:
+    """Turn REFS, such as 'refs(unc).p', and its INSTANCES.json into the files that --data files reads from FOLDER.
+
+    FOLDER is DATA_DIR/refcoco, DATA_DIR/refcocop or DATA_DIR/refcocog. The pickle is read as plain data: one that names
+    a class or a function is refused.
+    """
+    from evalsuite.data.refer import convert
+
+    for split, count in convert(refs, instances, folder).items():
+        click.echo(f"{folder / split}.jsonl: {count:,} expressions")
+    return 0
+
+
 def _check_kind(data: str, data_dir: Path | None) -> None:
     from evalsuite.data import KINDS
 

@@ -262,11 +262,15 @@ def value(expression: str, **record: Any) -> Any:
         ("letter(a2)", "B"),
         ("join(', ', lettered(b))", "(A) X, Y, (B) Z"),
         ("corners(box)", [10, 20, 40, 60]),
+        ("shares(corners(box), size)", [0.1, 0.1, 0.4, 0.3]),
+        ("padded(a, `4`)", "0002"),
+        ("value(numbers, c)", 7),
+        ("named_boxes([box], [`2`], b)", [{"bbox": [10, 20, 30, 40], "category": "Z"}]),
     ],
 )
 def test_every_function_does_what_its_line_says(expression: str, expected: object) -> None:
     record = {"a": 2.0, "a2": "1", "b": ["X, Y", "Z"], "c": "one-two", "d": "['p', 'q']", "e": " wide "}
-    record["box"] = [10, 20, 30, 40]
+    record |= {"box": [10, 20, 30, 40], "size": [200, 100], "numbers": {"one-two": 7}}
     assert value(expression, **record) == expected
     assert expression.split("(")[0] in FUNCTIONS or expression.startswith("join")
 

@@ -81,6 +81,24 @@ def test_bytes_give_the_same_frames_as_the_file(tmp_path: Path) -> None:
     assert shown(VideoBytes(path.read_bytes(), "a", 4, 5).frames()) == [0, 50, 100, 150]
 
 
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [((0.0, 9.9), [0, 50, 100, 150]), ((0.5, 2.0), [50, 100, 150, 50]), ((1.0, 1.2), [100, 100, 100, 100])],
+)
+def test_a_segment_in_seconds_is_sampled_as_a_clip_of_its_own(
+    tmp_path: Path, segment: tuple[float, float], expected: list[int]
+) -> None:
+    """Ten frames a second; the stride counts from the segment's first frame, and short segments repeat."""
+    path = write_clip(tmp_path / "a.mp4")
+    assert shown(VideoFile(path, 4, 5, segment).frames()) == expected
+    assert shown(VideoBytes(path.read_bytes(), "a", 4, 5, segment).frames()) == expected
+
+
+def test_a_segment_beyond_the_end_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ExampleError, match=r"a\.mp4: the video has no frames from 60 to 61 s"):
+        VideoFile(write_clip(tmp_path / "a.mp4"), 4, 5, (60.0, 61.0)).frames()
+
+
 def turned(data: bytes) -> bytes:
     """The MP4 with a display matrix that turns it clockwise by a quarter: the track header's identity replaced."""
     one, minus, unit, none = (65536).to_bytes(4), (-65536).to_bytes(4, signed=True), (1 << 30).to_bytes(4), bytes(4)

@@ -37,8 +37,15 @@ def table_html(annotation: dict[str, Any]) -> str:
     parts = []
     for token in annotation["structure"]["tokens"]:
         if token == "</td>":
-            parts.append("".join(next(cells)["tokens"]))
+            parts.append("".join(_next(cells)["tokens"]))
         parts.append(token)
     if next(cells, None) is not None:
         raise IndexError("more cells than places for them")
     return f"<html><body><table>{''.join(parts)}</table></body></html>"
+
+
+def _next(cells: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """The next cell, or an IndexError: inside a generator StopIteration would be lost."""
+    for cell in cells:
+        return cell
+    raise IndexError("fewer cells than places for them")

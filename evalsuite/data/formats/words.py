@@ -37,18 +37,42 @@ def icdar(path: Path) -> Iterator[dict[str, Any]]:
 
 def total_text(path: Path) -> Iterator[dict[str, Any]]:
     """``poly_gt_img12.txt`` of Total-Text: ``x: [[…]], y: [[…]], ornt: [u'm'], transcriptions: [u'WORD']``; ``#`` is
-    don't-care. One record per file, as of :func:`icdar`.
+    don't-care. ``poly_gt_img12.mat`` holds the same as a MATLAB table. One record per file, as of :func:`icdar`.
     """
-    words = []
+    read = _matlab_words if path.suffix == ".mat" else _text_words
+    yield {"image_id": path.stem.removeprefix("poly_gt_"), "words": list(read(path))}
+
+
+def _matlab_words(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of ``polygt``: 'x:', x values, 'y:', y values, transcription, orientation."""
+    from scipy.io import loadmat
+
+    try:
+        rows = loadmat(path)["polygt"]
+    except Exception as error:  # a damaged file raises almost anything
+        raise DataError(f"{path}: no MATLAB file with a table 'polygt': {error!r}") from None
+    for number, row in enumerate(rows, 1):
+        try:
+            xs, ys = ([float(value) for value in row[column].ravel()] for column in (1, 3))
+            text = "".join(str(part) for part in row[4].ravel())
+        except (IndexError, AttributeError, TypeError, ValueError) as error:
+            raise DataError(f"{path}: row {number}: not x, y and a transcription: {error!r}") from None
+        yield _word(_polygon(path, number, xs, ys), text)
+
+
+def _text_words(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in _lines(path):
         found = _TOTAL_TEXT.search(line)
         if found is None:
             raise DataError(f"{path}:{number}: not 'x: [[…]], y: [[…]], ornt: […], transcriptions: […]': {line[:60]!r}")
         xs, ys = ([float(part) for part in found[group].replace(",", " ").split()] for group in (1, 2))
-        if len(xs) != len(ys) or len(xs) < 3:
-            raise DataError(f"{path}:{number}: a polygon of {len(xs)} x and {len(ys)} y values")
-        words.append(_word(list(zip(xs, ys, strict=True)), found[4]))
-    yield {"image_id": path.stem.removeprefix("poly_gt_"), "words": words}
+        yield _word(_polygon(path, number, xs, ys), found[4])
+
+
+def _polygon(path: Path, number: int, xs: list[float], ys: list[float]) -> list[tuple[float, float]]:
+    if len(xs) != len(ys) or len(xs) < 3:
+        raise DataError(f"{path}:{number}: a polygon of {len(xs)} x and {len(ys)} y values")
+    return list(zip(xs, ys, strict=True))
 
 
 def _word(corners: list[tuple[float, float]], text: str) -> dict[str, Any]:
