@@ -1,4 +1,4 @@
-"""docs/tasks.md is read from the specs."""
+"""docs/tasks.md is read from the specs; docs/data.md names what the synthetic world can make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.data.synthetic.records import generators
 from evalsuite.documentation import LEFT_OUT, left_out, tasks_page
 from evalsuite.specs import TaskRegistry
 
@@ -55,6 +56,13 @@ def test_every_deviation_is_on_the_page(page: str) -> None:
         section = page.split(f"\n### {spec.id}\n")[1].split("\n## ")[0].split("\n### ")[0]
         assert section.count("\n- Deviation: ") == len(spec.deviations)
         assert not spec.gating or "\n- To obtain: " in section
+
+
+def test_every_generator_is_described_with_its_knobs() -> None:
+    text = PAGE.with_name("data.md").read_text(encoding="utf-8")
+    for name, generator in generators().items():
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+        assert [knob for knob in generator.knobs if knob not in ("width", "height") and f"`{knob}` (" not in line] == []
 
 
 def test_what_is_left_out_is_said_with_the_reason(page: str) -> None:
