@@ -70,6 +70,11 @@ LEFT_OUT = (
         "The prompt holds the output of an OCR system that is not published; the same benchmarks are tasks without it.",
     ),
     LeftOut(
+        "VQAv2 test-dev and test-std, DocVQA test, InfographicVQA test, VizWiz test, ST-VQA test",
+        "The answers are withheld, and a server of the benchmark scores what is sent in; "
+        "the validation splits are tasks.",
+    ),
+    LeftOut(
         "Spoken Moments in Time captions (PaLI-3)",
         "Videos and captions are given on request only, and neither prompt nor split is published.",
         ("smit", "s_mit", "spoken_moments"),

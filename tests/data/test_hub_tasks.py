@@ -27,7 +27,8 @@ SPECS = {
     for spec in TaskRegistry(plugins=False).select("all")
     if spec.data.hub and spec.data.synthetic and not spec.fields.video
 }
-NAMED_ELSEWHERE = {"cococap": {"question_id": "image_id", "answer": "captions"}}  # synthetic column -> hub column
+COCO = {"question_id": "image_id", "answer": "captions"}
+NAMED_ELSEWHERE = {"cococap": COCO, "cococap_test": COCO}  # synthetic column -> hub column
 IMAGES_BESIDE = {"vsr": "image_link", "vsr_random": "image_link"}  # the hub holds file names; the column of the name
 
 
