@@ -2,8 +2,8 @@
 
 A file is a CSV or JSON array in long form (``task``, ``value`` and, where they are known, ``split``, ``metric``, ``n``,
 ``ci_low``, ``ci_high``; every other column is an attribute of the run, such as ``size``), or the results file of
-lm-evaluation-harness or lmms-eval. Each set of attributes becomes a run folder. Values are in the unit that papers
-print, save those of harness files, which are shares and brought to it.
+lm-evaluation-harness, lmms-eval or VLMEvalKit. Each set of attributes becomes a run folder. Values are in the unit that
+papers print, save shares in harness files, which are brought to it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry, TaskSpec
 
 IMPORTED = "imported"
+WIDE_ENDINGS = ("_acc", "_score")
 _COLUMNS = ("task", "split", "stratum", "metric", "value", "ci_low", "ci_high", "n")
 
 
@@ -62,8 +63,9 @@ def import_results(
     Raises UsageError or DataError that names the file and the line.
     """
     given = dict(attributes or {})
-    harness = is_harness_file(path)
-    values = harness_values(path) if harness else long_form_values(path)
+    wide = is_wide_file(path)
+    harness = wide or is_harness_file(path)
+    values = wide_values(path, names or {}) if wide else harness_values(path) if harness else long_form_values(path)
     runs: dict[str, list[ResultRow]] = {}
     settings: dict[str, dict[str, Any]] = {}
     for item in values:
@@ -89,6 +91,37 @@ def is_harness_file(path: Path) -> bool:
         return False
     document = _json(path)
     return isinstance(document, dict) and isinstance(document.get("results"), dict)
+
+
+def is_wide_file(path: Path) -> bool:
+    """Whether it is a result of VLMEvalKit: ``MODEL_DATASET_acc.csv`` or ``_score.csv``, a column per value."""
+    if path.suffix != ".csv" or not path.stem.endswith(WIDE_ENDINGS):
+        return False
+    records = _csv_records(path)
+    return bool(records) and not {"task", "value"} <= records[0][1].keys()
+
+
+def wide_values(path: Path, names: Mapping[str, str]) -> Iterator[ImportedValue]:
+    """The columns of VLMEvalKit's file: the overall accuracy as DATASET, others as ``DATASET:COLUMN``.
+
+    Model and data set are parted by an underscore that both may have, so that ``names`` must name the data set.
+    Accuracy is ``acc`` where there is such a column (POPE, whose "Overall" is F1). Values of multiple-choice sets are
+    shares.
+    """
+    stem = path.stem
+    for ending in WIDE_ENDINGS:
+        stem = stem.removesuffix(ending)
+    known = {name.partition(":")[0] for name in names}
+    fitting = [name for name in known if stem == name or stem.endswith(f"_{name}")]
+    if not fitting:
+        raise UsageError(f"{path}: a result of VLMEvalKit; say which data set it is of: --name DATASET=TASK")
+    dataset = max(fitting, key=len)
+    place, record = _csv_records(path)[0]
+    numbers = {name: _number(value, f"{path}: {place}") for name, value in record.items() if _is_number(value)}
+    scale = 100.0 if "split" in record and all(0 <= value <= 1 for value in numbers.values()) else 1.0
+    overall = "acc" if "acc" in numbers else "Overall"
+    for name, value in numbers.items():
+        yield ImportedValue(dataset if name == overall else f"{dataset}:{name}", value, scale=scale)
 
 
 def long_form_values(path: Path) -> Iterator[ImportedValue]:
@@ -239,6 +272,14 @@ def _json(path: Path) -> Any:
         raise UsageError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _number(value: Any, where: str) -> float:

@@ -9,15 +9,13 @@ from typing import Any
 
 from evalsuite.errors import StoreError, UsageError
 from evalsuite.reports.bars import interval_bar
+from evalsuite.reports.rendering import render
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
 from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import RunFacts, read_facts
-from evalsuite.reports.scaling.figures import as_data_uri
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
 from evalsuite.runfolder import STUDY, write_atomically
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +65,18 @@ def render_markdown(tables: Sequence[Table], facts: Sequence[RunFacts]) -> str:
 
 
 def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: StudyReport | None = None) -> str:
-    """The page as one text, figures of a study inside.
+    """The page as one text, plots of a study inside.
 
     All text of runs, tasks and models is escaped; nothing is fetched from elsewhere.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("run.html.j2").render(_content(rows, facts, study or StudyReport()))
+    return render("run.html.j2", _content(rows, facts), study or StudyReport())
 
 
 def page_title(facts: Sequence[RunFacts]) -> str:
     return facts[0].name if len(facts) == 1 else f"{len(facts)} runs: {', '.join(run.name for run in facts)}"
 
 
-def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: StudyReport) -> dict[str, Any]:
+def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, Any]:
     first, *others = run_tables(rows)
     headline = [row for row in rows if is_headline(row)]
     drawn, bars = _with_bars(first.without("signature"), headline)
@@ -105,8 +94,6 @@ def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: StudyR
         "secondary_rows": sum(len(table.rows) for table in others),
         "error_count": sum(errors.count for run in facts for errors in run.errors),
         "signatures": _signatures(rows),
-        "study_tables": [(table.title, to_html(table)) for table in study.tables.values()],
-        "study_figures": [(name.replace("_", " "), as_data_uri(figure)) for name, figure in study.figures.items()],
     }
 
 

@@ -54,6 +54,29 @@ def test_shares_of_a_harness_are_brought_to_percent_and_its_tasks_to_ours(tmp_pa
     assert row.signature == "imported from results"
 
 
+def imported(tmp_path: Path, name: str, content: str, **names: str) -> dict[str, float | None]:
+    (tmp_path / name).write_text(content)
+    named = {key.replace("__", ":"): value for key, value in names.items()}
+    rows = read_rows(api.import_results(tmp_path / name, tmp_path / "runs", names=named))
+    return {f"{row.task}/{row.split}": row.value for row in rows}
+
+
+def test_vlmevalkits_wide_files_are_read_by_the_name_of_their_data_set(tmp_path: Path) -> None:
+    """Question answering is in percent, multiple choice in shares, and POPE's "Overall" is F1."""
+    vqa = '"test_human","test_augmented","Overall"\n"60.1","90.2","75.15"\n'
+    assert imported(tmp_path, "Qwen_VL_ChartQA_TEST_acc.csv", vqa, ChartQA_TEST="chartqa") == {"chartqa/test": 75.15}
+    choice = "split,Overall,physics\nnone,0.8125,0.5\n"
+    assert imported(tmp_path, "m_AI2D_TEST_acc.csv", choice, AI2D_TEST="ai2d") == {"ai2d/test": 81.25}
+    pope = "split,Overall,acc,precision,recall\nOverall,86.2,87.5,90.1,82.3\nrandom,88.0,89.0,90.0,83.0\n"
+    assert imported(tmp_path, "m_POPE_score.csv", pope, POPE="pope:random") == {"pope/random": 87.5}
+    assert imported(tmp_path, "m2_POPE_score.csv", pope, POPE__Overall="pope:random") == {"pope/random": 86.2}
+
+
+def test_a_wide_file_without_a_name_says_how_to_give_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--name DATASET=TASK"):
+        imported(tmp_path, "m_POPE_score.csv", "Overall,acc\n1,2\n", ChartQA_TEST="chartqa")
+
+
 def test_imported_runs_are_reported_like_others(tmp_path: Path, evalsuite: Callable[..., Any]) -> None:
     (tmp_path / "theirs.csv").write_text(CSV)
     done = evalsuite("results", "import", "theirs.csv", "--source", "Someone 2025")

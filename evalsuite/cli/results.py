@@ -43,7 +43,8 @@ def import_(
     """Write run folders with the values of FILES, for reports and studies.
 
     FILES are CSV or JSON in long form (task, value, and split, metric, n, ci_low, ci_high where known; other columns
-    are attributes), or results of lm-evaluation-harness or lmms-eval, whose tasks --name brings to ours.
+    are attributes), or results of lm-evaluation-harness, lmms-eval or VLMEvalKit,
+    whose tasks --name brings to ours.
     """
     from evalsuite import api
 

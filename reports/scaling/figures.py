@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import MissingDependency
-from evalsuite.reports.scaling.grid import TaskGrid, size_number
+from evalsuite.reports.scaling.grid import TaskGrid, size_number, size_places
 from evalsuite.reports.scaling.improvement import BOTH, NEITHER, RESOLUTION, SIZE, Improvement
 from evalsuite.reports.scaling.pairs import Cost, Pair
-from evalsuite.reports.scaling.sweep import Sweep
+from evalsuite.reports.scaling.speed import Speed
+from evalsuite.reports.scaling.sweep import Sweep, best_rate_counts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,8 +43,8 @@ def scaling_curves(grids: Sequence[TaskGrid], columns: int = 6) -> Figure:
         axis.set_title(_short(grid.name), fontsize=8)
         axis.set_xscale("log")
         axis.tick_params(labelsize=6)
-        sizes = grid.sizes()
-        axis.set_xticks([size_number(size) for size in sizes], sizes)
+        places = size_places(grid.sizes())
+        axis.set_xticks(list(places.values()), list(places))
         axis.minorticks_off()
     for axis in list(axes.flat)[len(grids) :]:
         axis.set_visible(False)
@@ -104,6 +105,26 @@ def rate_heat_maps(sweeps: Sequence[Sweep]) -> Figure:
     return figure
 
 
+def best_rates(sweeps: Sequence[Sweep]) -> Figure:
+    """Best learning rate against model size; the area of a mark says for how many tasks."""
+    counts = best_rate_counts(sweeps)
+    figure = _figure(4.6, 3.6)
+    axis = figure.subplots()
+    places = size_places(size for size, _ in counts)
+    xs = [places[size] for size, _ in counts]
+    axis.scatter(xs, [rate for _, rate in counts], s=[24 * n for n in counts.values()], color=COLOURS[0], alpha=0.6)
+    for (size, rate), count in counts.items():
+        axis.annotate(str(count), (places[size], rate), fontsize=6, ha="center", va="center")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xticks(list(places.values()), list(places))
+    axis.minorticks_off()
+    axis.margins(0.15)
+    axis.set_xlabel("model size")
+    axis.set_ylabel("best learning rate (number of tasks)")
+    return figure
+
+
 def delta_bars(pairs: Sequence[Pair], first: str, second: str) -> Figure:
     """The difference of each task, a bar per resolution (Table 15)."""
     sides = sorted({pair.resolution for pair in pairs})
@@ -123,6 +144,41 @@ def delta_bars(pairs: Sequence[Pair], first: str, second: str) -> Figure:
     axis.set_xlabel(f"{second} minus {first}")
     if any(sides):
         axis.legend(fontsize=7)
+    return figure
+
+
+def relative_bars(pairs: Mapping[str, Sequence[Pair]], first: str) -> Figure:
+    """Each system's values as percentages of the first's, from 100 (Table 10)."""
+    tasks = list(dict.fromkeys(pair.task for found in pairs.values() for pair in found))
+    figure = _figure(6.0, 1.0 + 0.24 * len(tasks))
+    axis = figure.subplots()
+    height = 0.8 / max(1, len(pairs))
+    for number, (name, found) in enumerate(pairs.items()):
+        chosen = [pair for pair in found if not math.isnan(pair.relative)]
+        places = [tasks.index(pair.task) + (number - (len(pairs) - 1) / 2) * height for pair in chosen]
+        values = [pair.relative - 100 for pair in chosen]
+        axis.barh(places, values, left=100, height=height, color=COLOURS[number % len(COLOURS)], label=name)
+    axis.set_yticks(range(len(tasks)), [_short(task) for task in tasks], fontsize=6)
+    axis.invert_yaxis()
+    axis.axvline(100, color="#333333", linewidth=0.6)
+    axis.set_xlabel(f"percent of {first}")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def speed_bars(speeds: Sequence[Speed]) -> Figure:
+    """Tokens per second of prefill and of extending the answer on each machine (Table 9)."""
+    figure = _figure(6.0, 1.0 + 0.4 * len(speeds))
+    axis = figure.subplots()
+    for number, (name, rates) in enumerate(
+        (("prefill", [speed.prefill_rate for speed in speeds]), ("extend", [speed.extend_rate for speed in speeds]))
+    ):
+        places = [line + (number - 0.5) * 0.4 for line in range(len(speeds))]
+        axis.barh(places, rates, height=0.4, color=COLOURS[number], label=name)
+    axis.set_yticks(range(len(speeds)), [speed.machine for speed in speeds], fontsize=6)
+    axis.invert_yaxis()
+    axis.set_xlabel("tokens per second")
+    axis.legend(fontsize=7)
     return figure
 
 
@@ -179,23 +235,11 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
     return paths
 
 
-def as_data_uri(figure: Figure) -> str:
-    """The figure as an SVG inside a URI, for pages that load nothing from elsewhere."""
-    import base64
-    import io
-
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "evalsuite"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
 def _curve(axis: Axes, grid: TaskGrid, resolution: int, number: int) -> None:
     sizes = [size for size in grid.sizes() if (size, resolution) in grid.cells]
     samples = [grid.cells[size, resolution] for size in sizes]
-    xs = [size_number(size) for size in sizes]
+    places = size_places(grid.sizes())
+    xs = [places[size] for size in sizes]
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     axis.plot(
         xs,

@@ -76,6 +76,18 @@ def size_number(size: str) -> float:
     return float(match[1]) * {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9}[match[2].upper()]
 
 
+def size_places(sizes: Iterable[str]) -> dict[str, float]:
+    """Where each size stands on an axis, in order: its parameters, or 1, 2, 3 … where one has no number.
+
+    >>> size_places(["10B", "3B"]), size_places(["so400m-base", "3B"])
+    ({'3B': 3000000000.0, '10B': 10000000000.0}, {'3B': 1.0, 'so400m-base': 2.0})
+    """
+    ordered = sorted(set(sizes), key=lambda size: (size_number(size), size))
+    if all(math.isfinite(size_number(size)) and size_number(size) > 0 for size in ordered):
+        return {size: size_number(size) for size in ordered}
+    return {size: float(place) for place, size in enumerate(ordered, 1)}
+
+
 def grids_of_runs(rows: Iterable[ResultRow]) -> list[TaskGrid]:
     """The headline values of runs whose attributes name a ``size`` and a ``resolution``.
 

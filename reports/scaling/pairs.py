@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evalsuite.reports.published import load_published
+from evalsuite.reports.scaling.grid import TaskGrid
 from evalsuite.reports.tables import Cell, Column, Table
 
 
@@ -129,21 +130,18 @@ class Cost:
     tasks: int
 
 
-def published_costs() -> list[Cost]:
-    """Table 1's relative costs against Table 13's means over the tasks that every cell has."""
-    from evalsuite.reports.scaling.grid import published_grids
-
+def costs_of(grids: Sequence[TaskGrid]) -> list[Cost]:
+    """Table 1's relative costs of the cells that it prints, against the means over the tasks that every cell has."""
     costs = {
         (row["model"].split()[-1], int(row["resolution"])): float(row["relative_train_cost_per_example"])
         for row in load_published("paligemma2_table1")
     }
-    grids = published_grids()
     places = {place for grid in grids for place in grid.cells}
     shared = [grid for grid in grids if places <= grid.cells.keys()]
     return [
         Cost(*place, costs[place], math.fsum(grid.cells[place].mean for grid in shared) / len(shared), len(shared))
         for place in sorted(places, key=lambda place: costs.get(place, math.inf))
-        if place in costs
+        if place in costs and shared
     ]
 
 

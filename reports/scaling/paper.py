@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evalsuite.reports.scaling import figures
-from evalsuite.reports.scaling.files import write_table
-from evalsuite.reports.scaling.grid import TaskGrid, published_grids, scaling_table
+from evalsuite.reports.rendering import render
+from evalsuite.reports.scaling import plots
+from evalsuite.reports.scaling.figures import FORMATS
+from evalsuite.reports.scaling.grid import published_grids, scaling_table
 from evalsuite.reports.scaling.improvement import (
     error_reduction,
     improvement_table,
@@ -22,19 +22,19 @@ from evalsuite.reports.scaling.improvement import (
 from evalsuite.reports.scaling.pairs import (
     averages,
     cost_table,
+    costs_of,
     delta_table,
-    published_costs,
     published_families,
     published_quantized,
     relative_table,
 )
+from evalsuite.reports.scaling.speed import published_speeds, speed_table
+from evalsuite.reports.scaling.study import StudyReport, write_study_report
 from evalsuite.reports.scaling.sweep import best_rate_table, published_sweeps
-from evalsuite.reports.tables import Table, to_markdown
+from evalsuite.reports.tables import to_markdown
 from evalsuite.runfolder import write_atomically
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+TITLE = "The papers' numbers, from their published tables"
 SMALL, LARGER_SIZE, LARGER_RESOLUTION = ("3B", 224), ("10B", 224), ("3B", 448)
 
 
@@ -66,46 +66,43 @@ def statements() -> list[str]:
     return lines
 
 
-def tables() -> dict[str, Table]:
-    """File name -> table."""
+def paper_report() -> StudyReport:
+    """All tables and plots, by file name."""
     grids = published_grids()
     gains = improvements(grids, SMALL, LARGER_SIZE, LARGER_RESOLUTION)
     pairs, printed = published_quantized()
-    return {
+    families, sweeps, costs, speeds = published_families(), published_sweeps(), costs_of(grids), published_speeds()
+    tables = {
         "table13_scaling": scaling_table(grids, "PaliGemma 2, Table 13"),
         "figure3_improvements": improvement_table(gains, "PaliGemma 2, figures 3 and 13"),
-        "figure5_best_learning_rates": best_rate_table(published_sweeps()),
-        "table15_families": delta_table(published_families(), "PaliGemma", "PaliGemma 2", "PaliGemma 2, Table 15"),
+        "figure5_best_learning_rates": best_rate_table(sweeps),
+        "table15_families": delta_table(families, "PaliGemma", "PaliGemma 2", "PaliGemma 2, Table 15"),
         "table10_quantized": relative_table(pairs, "float32", "quantized", printed),
-        "table1_cost": cost_table(published_costs()),
+        "table9_speed": speed_table(speeds, "PaliGemma 2, Table 9: gemma.cpp, 3B at 224px"),
+        "table1_cost": cost_table(costs),
     }
+    drawn = {
+        "figure3_improvements": plots.improvement_scatter(gains),
+        "figure13_error_reduction": plots.improvement_scatter(gains, errors=True),
+        "figure4_scaling": plots.scaling_curves(grids),
+        "figure5_learning_rates": plots.rate_heat_maps(sweeps),
+        "figure5_best_learning_rates": plots.best_rates(sweeps),
+        "table15_families": plots.delta_bars(families, "PaliGemma", "PaliGemma 2"),
+        "table10_quantized": plots.relative_bars({"quantized": pairs}, "float32"),
+        "table9_speed": plots.speed_bars(speeds),
+        "table1_cost": plots.cost_quality(costs),
+    }
+    return StudyReport(tables, drawn)
 
 
-def write_paper_report(folder: Path, formats: Sequence[str] = figures.FORMATS) -> PaperReport:
-    """Write every table as Markdown, CSV and LaTeX and every figure in ``formats``, and ``index.md`` with all of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    found = tables()
-    for name, table in found.items():
-        written += write_table(table, folder, name)
-    drawn = _figures(published_grids())
-    for name, figure in drawn.items():
-        written += figures.save(figure, folder, name, formats)
-    lines = ["# The papers' numbers, from their published tables", "", *(f"- {line}" for line in statements()), ""]
+def write_paper_report(folder: Path, formats: Sequence[str] = FORMATS) -> PaperReport:
+    """Write every table as Markdown, CSV and LaTeX, every plot in ``formats`` and as JSON, ``index.md`` and a page."""
+    report, said = paper_report(), statements()
+    written = write_study_report(report, folder, formats)
+    lines = [f"# {TITLE}", "", *(f"- {line}" for line in said), ""]
     if "png" in formats:
-        lines += [f"![{name}]({name}.png)\n" for name in drawn]
-    lines += [to_markdown(table) for table in found.values()]
+        lines += [f"![{name}]({name}.png)\n" for name in report.plots]
+    lines += [to_markdown(table) for table in report.tables.values()]
     write_atomically(folder / "index.md", "\n".join(lines))
-    return PaperReport(folder, (*written, folder / "index.md"), tuple(statements()))
-
-
-def _figures(grids: Sequence[TaskGrid]) -> dict[str, Figure]:
-    gains = improvements(grids, SMALL, LARGER_SIZE, LARGER_RESOLUTION)
-    return {
-        "figure3_improvements": figures.improvement_scatter(gains),
-        "figure4_scaling": figures.scaling_curves(grids),
-        "figure5_learning_rates": figures.rate_heat_maps(published_sweeps()),
-        "figure13_error_reduction": figures.improvement_scatter(gains, errors=True),
-        "table15_families": figures.delta_bars(published_families(), "PaliGemma", "PaliGemma 2"),
-        "table1_cost": figures.cost_quality(published_costs()),
-    }
+    write_atomically(folder / "index.html", render("paper.html.j2", {"title": TITLE, "statements": said}, report))
+    return PaperReport(folder, (*written, folder / "index.md", folder / "index.html"), tuple(said))

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalsuite.reports.rows import ResultRow
-from evalsuite.reports.scaling import figures
+from evalsuite.reports.scaling import plots
+from evalsuite.reports.scaling.figures import FORMATS
 from evalsuite.reports.scaling.files import write_table
 from evalsuite.reports.scaling.grid import TaskGrid, grids_of_runs, scaling_table
 from evalsuite.reports.scaling.improvement import improvement_table, improvements, steps
-from evalsuite.reports.scaling.pairs import Pair, relative_table
+from evalsuite.reports.scaling.pairs import Pair, cost_table, costs_of, delta_table, relative_table
+from evalsuite.reports.scaling.plots import Plot
 from evalsuite.reports.scaling.sweep import best_rate_table, sweeps_of_runs
 from evalsuite.reports.tables import Table
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-QUANTIZATION, EXAMPLES, RATE = "quantization", "train_examples", "learning_rate"
+QUANTIZATION, EXAMPLES, RATE, FAMILY = "quantization", "train_examples", "learning_rate", "family"
 _FLOAT = ("", "none", "float32", "float", "f32")
 
 
 @dataclass
 class StudyReport:
-    """Tables and figures by file name; empty where the runs do not vary in anything that one is about."""
+    """Tables and plots by file name; empty where the runs do not vary in anything that one is about."""
 
     tables: dict[str, Table] = field(default_factory=dict)
-    figures: dict[str, Figure] = field(default_factory=dict)
+    plots: dict[str, Plot] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.tables)
@@ -39,23 +38,25 @@ def study_report(rows: Sequence[ResultRow]) -> StudyReport:
 
     size and resolution: scaling table and curves, gains from each. learning_rate: heat maps and best rates.
     quantization: quality relative to float. train_examples: values relative to all the data.
+    family: the difference of two families. Cells whose training cost Table 1 prints: cost against quality.
     """
     report = StudyReport()
     _add_scaling(report, grids_of_runs(rows))
+    _add_families(report, rows)
     _add_sweep(report, rows)
     _add_quantized(report, rows)
     _add_limited(report, rows)
     return report
 
 
-def write_study_report(report: StudyReport, folder: Path, formats: Sequence[str] = figures.FORMATS) -> list[Path]:
-    """Every table as Markdown, CSV and LaTeX, every figure in ``formats``."""
+def write_study_report(report: StudyReport, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Every table as Markdown, CSV and LaTeX, every plot in ``formats`` and as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     for name, table in report.tables.items():
         written += write_table(table, folder, name)
-    for name, figure in report.figures.items():
-        written += figures.save(figure, folder, name, formats)
+    for name, plot in report.plots.items():
+        written += plots.write_plot(plot, folder, name, formats)
     return written
 
 
@@ -73,6 +74,29 @@ def quantized_pairs(rows: Sequence[ResultRow]) -> dict[str, list[Pair]]:
             if name and "" in systems and systems[""].value is not None and row.value is not None:
                 pairs.setdefault(name, []).append(Pair(_name(row), 0, systems[""].value, row.value))
     return pairs
+
+
+def family_pairs(rows: Sequence[ResultRow]) -> tuple[tuple[str, str], list[Pair]]:
+    """The two families that the runs name, in the order of the runs, and each value in both, all else being equal.
+
+    Nothing where there are more or fewer than two.
+    """
+    names = list(dict.fromkeys(str(row.attributes[FAMILY]) for row in rows if FAMILY in row.attributes))
+    if len(names) != 2:
+        return ("", ""), []
+    found: dict[tuple[object, ...], dict[str, ResultRow]] = {}
+    for row in _headlines(rows):
+        if FAMILY in row.attributes and row.value is not None:
+            rest = tuple(sorted((k, str(v)) for k, v in row.attributes.items() if k != FAMILY))
+            found.setdefault((row.task, row.split, row.stratum, rest), {})[str(row.attributes[FAMILY])] = row
+    pairs: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for both in found.values():
+        if len(both) == 2:
+            first, second = both[names[0]], both[names[1]]
+            side = re.sub(r"\D", "", str(first.attributes.get("resolution", "")))
+            pairs.setdefault((_name(first), int(side or 0)), []).append((first.value or 0.0, second.value or 0.0))
+    means = [Pair(*key, *(sum(side) / len(side) for side in zip(*both, strict=True))) for key, both in pairs.items()]
+    return (names[0], names[1]), means
 
 
 def limited_curves(rows: Sequence[ResultRow]) -> dict[str, dict[int, float]]:
@@ -95,32 +119,47 @@ def _add_scaling(report: StudyReport, grids: Sequence[TaskGrid]) -> None:
     if len({place for grid in grids for place in grid.cells}) < 2:
         return
     report.tables["scaling"] = scaling_table(grids)
-    report.figures["scaling_curves"] = figures.scaling_curves(grids)
+    report.plots["scaling_curves"] = plots.scaling_curves(grids)
+    costs = costs_of(grids)
+    if len(costs) > 1:
+        report.tables["cost"] = cost_table(costs)
+        report.plots["cost"] = plots.cost_quality(costs)
     places = steps(grids)
     gains = improvements(grids, *places) if places else []
     if gains:
         report.tables["improvements"] = improvement_table(gains)
-        report.figures["improvements"] = figures.improvement_scatter(gains)
+        report.plots["improvements"] = plots.improvement_scatter(gains)
         if any(item.size_error is not None for item in gains):
-            report.figures["error_reduction"] = figures.improvement_scatter(gains, errors=True)
+            report.plots["error_reduction"] = plots.improvement_scatter(gains, errors=True)
+
+
+def _add_families(report: StudyReport, rows: Sequence[ResultRow]) -> None:
+    names, pairs = family_pairs(rows)
+    if pairs:
+        report.tables["families"] = delta_table(pairs, *names, title=f"{names[1]} against {names[0]}")
+        report.plots["families"] = plots.delta_bars(pairs, *names)
 
 
 def _add_sweep(report: StudyReport, rows: Sequence[ResultRow]) -> None:
     sweeps = [sweep for sweep in sweeps_of_runs(rows, RATE) if len(sweep.values) > 1]
     if sweeps:
         report.tables["best_learning_rates"] = best_rate_table(sweeps)
-        report.figures["learning_rates"] = figures.rate_heat_maps(sweeps)
+        report.plots["learning_rates"] = plots.rate_heat_maps(sweeps)
+        report.plots["best_learning_rates"] = plots.best_rates(sweeps)
 
 
 def _add_quantized(report: StudyReport, rows: Sequence[ResultRow]) -> None:
-    for name, pairs in quantized_pairs(rows).items():
+    systems = quantized_pairs(rows)
+    for name, pairs in systems.items():
         report.tables[f"quantized_{name}"] = relative_table(pairs, "float", name)
+    if systems:
+        report.plots["quantized"] = plots.relative_bars(systems, "float")
 
 
 def _add_limited(report: StudyReport, rows: Sequence[ResultRow]) -> None:
     curves: Mapping[str, Mapping[int, float]] = limited_curves(rows)
     if curves:
-        report.figures["limited_examples"] = figures.limited_examples(curves)
+        report.plots["limited_examples"] = plots.limited_examples(curves)
 
 
 def _headlines(rows: Sequence[ResultRow]) -> list[ResultRow]:

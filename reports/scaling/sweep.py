@@ -60,6 +60,15 @@ def sweeps_of_runs(rows: Sequence[ResultRow], axis: str = "learning_rate") -> li
     ]
 
 
+def best_rate_counts(sweeps: Sequence[Sweep]) -> dict[tuple[str, float], int]:
+    """(size, rate) -> for how many tasks that rate is the best, alone or among equals."""
+    counts: dict[tuple[str, float], int] = {}
+    for sweep in sweeps:
+        for rate in sweep.best():
+            counts[sweep.size, rate] = counts.get((sweep.size, rate), 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (size_number(item[0][0]), item[0][1])))
+
+
 def best_rate_table(sweeps: Sequence[Sweep]) -> Table:
     """The best learning rate of each task, a column per size; several where they are equally good."""
     sizes = sorted({sweep.size for sweep in sweeps}, key=size_number)

@@ -25,9 +25,15 @@ from evalsuite.reports.scaling.improvement import (
     improvements,
     relative_improvement,
 )
-from evalsuite.reports.scaling.pairs import averages, published_costs, published_families, published_quantized
+from evalsuite.reports.scaling.pairs import averages, costs_of, published_families, published_quantized
 from evalsuite.reports.scaling.paper import statements
-from evalsuite.reports.scaling.study import limited_curves, quantized_pairs, study_report, write_study_report
+from evalsuite.reports.scaling.study import (
+    family_pairs,
+    limited_curves,
+    quantized_pairs,
+    study_report,
+    write_study_report,
+)
 from evalsuite.reports.scaling.sweep import Sweep, published_sweeps, sweeps_of_runs
 from evalsuite.reports.tables import Cell, Column, Table
 
@@ -109,7 +115,7 @@ class TestPaper:
         assert found["SciCap", "28B"] == [3e-05]
 
     def test_costs_rise_with_size_and_resolution(self) -> None:
-        costs = {(item.size, item.resolution): item.cost for item in published_costs()}
+        costs = {(item.size, item.resolution): item.cost for item in costs_of(published_grids())}
         assert costs["3B", 224] == 1.0 and costs["28B", 448] == 63.5
 
     def test_the_command_writes_everything(self, evalsuite: Callable[..., Any], tmp_path: Path) -> None:
@@ -117,8 +123,11 @@ class TestPaper:
         assert done.returncode == 0, done.stderr
         assert "+0.65" in done.stdout and "+0.85" in done.stdout and "53.8%" in done.stdout
         names = {path.name for path in (tmp_path / "out").iterdir()}
-        for figure in ("figure3_improvements", "figure4_scaling", "figure5_learning_rates", "table1_cost"):
-            assert {f"{figure}.png", f"{figure}.svg", f"{figure}.pdf"} <= names
+        for plot in (
+            *("figure3_improvements", "figure4_scaling", "figure5_learning_rates", "figure5_best_learning_rates"),
+            *("figure13_error_reduction", "table1_cost", "table9_speed", "table10_quantized", "table15_families"),
+        ):
+            assert {f"{plot}.{ending}" for ending in ("png", "svg", "pdf", "json")} <= names
         with (tmp_path / "out" / "table13_scaling.csv").open(newline="") as file:
             rows = {row["task"]: row for row in csv.DictReader(file)}
         assert rows["COCOcap"]["224px_3B"] == "141.3"
@@ -169,6 +178,19 @@ class TestRuns:
         (points,) = limited_curves(rows).values()
         assert points == {64: 50.0, 256: 75.0, 1024: 100.0}
 
+    def test_two_families_are_compared_where_all_else_is_equal(self, made: Callable[..., ResultRow]) -> None:
+        rows = [made(40.0, family="PaliGemma", resolution=224), made(43.0, family="PaliGemma 2", resolution=224)]
+        rows.append(made(50.0, family="PaliGemma 2", resolution=448))
+        (first, second), (pair,) = family_pairs(rows)
+        assert (first, second, pair.resolution, pair.delta) == ("PaliGemma", "PaliGemma 2", 224, 3.0)
+        assert "families" in study_report(rows).plots
+
+    def test_costs_are_known_for_the_papers_sizes_only(self, made: Callable[..., ResultRow]) -> None:
+        rows = [made(40.0, size=size, resolution=224) for size in ("3B", "10B", "7B")]
+        report = study_report(rows)
+        assert [line[0].text for line in report.tables["cost"].rows] == ["3B 224px", "10B 224px"]
+        assert "cost" not in study_report([made(1.0, size=size, resolution=224) for size in ("1B", "2B")]).tables
+
     def test_nothing_is_written_where_nothing_varies(self, made: Callable[..., ResultRow]) -> None:
         assert not study_report([made(1.0, size="3B", resolution=224)])
 
@@ -182,10 +204,15 @@ class TestRuns:
             for k in range(2)
         ]
         report = study_report(rows)
-        assert set(report.tables) == {"scaling", "improvements"}
-        assert set(report.figures) == {"scaling_curves", "improvements", "error_reduction"}
+        assert set(report.tables) == {"scaling", "improvements", "cost"}
+        assert set(report.plots) == {"scaling_curves", "improvements", "error_reduction", "cost"}
         written = write_study_report(report, tmp_path, formats=("svg",))
-        assert {path.name for path in written} >= {"scaling.tex", "scaling.csv", "scaling_curves.svg"}
+        assert {path.name for path in written} >= {
+            "scaling.tex",
+            "scaling.csv",
+            "scaling_curves.svg",
+            "scaling_curves.json",
+        }
 
     def test_a_studys_folder_stands_for_its_runs(
         self,
@@ -204,7 +231,7 @@ class TestRuns:
         done = evalsuite("report", "study")
         assert done.returncode == 0, done.stderr
         page = (tmp_path / "study" / "report" / "index.html").read_text()
-        assert "Scaling over size and resolution" in page and "data:image/svg+xml;base64," in page
+        assert "Scaling over size and resolution" in page and "Value against model size" in page
         assert (tmp_path / "study" / "report" / "scaling_curves.pdf").is_file()
 
 
@@ -241,7 +268,7 @@ class TestFigures:
 
     def test_the_same_data_give_the_same_bytes(self, tmp_path: Path) -> None:
         for folder in ("one", "two"):
-            figures.save(figures.cost_quality(published_costs()), tmp_path / folder, "cost")
+            figures.save(figures.cost_quality(costs_of(published_grids())), tmp_path / folder, "cost")
         for ending in figures.FORMATS:
             one, two = (tmp_path / folder / f"cost.{ending}" for folder in ("one", "two"))
             assert one.read_bytes() == two.read_bytes()
