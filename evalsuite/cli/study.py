@@ -15,6 +15,7 @@ from evalsuite.cli.groups import SuggestingGroup
 
 if TYPE_CHECKING:
     from evalsuite.studies.grid import Cell
+    from evalsuite.studies.planning import Estimate
     from evalsuite.studies.running import CellState
 
 _file = click.argument("file", type=click.Path(path_type=Path))
@@ -74,6 +75,63 @@ def status(file: Path, out: Path | None, as_json: bool) -> int:
     spec = load_study(file)
     _print(study_states(spec, _folder(out, spec.name)), as_json)
     return 0
+
+
+@command.command("plan")
+@_file
+@click.option(
+    "--calibration",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Run folder that says how fast the machine is and how long answers are; may be given several times.",
+)
+@click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def plan(file: Path, calibration: tuple[Path, ...], specs: tuple[Path, ...], as_json: bool) -> int:
+    """Estimate what the study in FILE takes: examples, tokens, compute, storage, and time.
+
+    Without a calibration run answers count with their greatest length, and time is left open. To make one, on the
+    machine of the study: evalsuite run --limit 50 --set size=3B --set resolution=224 ...
+    """
+    import dataclasses
+
+    from evalsuite.specs import TaskRegistry
+    from evalsuite.studies.planning import calibrate, plan_study, total
+    from evalsuite.studies.spec import load_study
+
+    registry = TaskRegistry(specs)
+    measured = calibrate(calibration, registry) if calibration else None
+    estimates = plan_study(load_study(file), registry, measured)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(item) for item in [*estimates, total(estimates)]], indent=1))
+    else:
+        _print_plan([*estimates, total(estimates)])
+    return 0
+
+
+def _print_plan(estimates: Sequence[Estimate]) -> None:
+    from evalsuite.cli.show import print_columns
+
+    header = ["cell", "examples", "prefix tokens", "answer tokens", "PFLOP", "hours", "storage"]
+    rows = [
+        [
+            item.name,
+            f"{item.examples:,}",
+            f"{item.prefix_tokens:,}",
+            f"{item.answer_tokens:,}",
+            "?" if item.operations is None else f"{item.operations / 1e15:,.1f}",
+            "?" if item.hours is None else f"{item.hours:,.2f}",
+            f"{item.storage / 1e6:,.1f} MB",
+        ]
+        for item in estimates
+    ]
+    print_columns(header, rows)
+    if unknown := estimates[-1].unknown:
+        shown = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
+        click.echo(f"\nleft out, as no paper gives their size: {shown}")
+    if estimates[-1].hours is None:
+        click.echo("\nhours need a run on your machine: --calibration RUN, with its size (--set size=3B)")
 
 
 def _folder(out: Path | None, name: str) -> Path:
