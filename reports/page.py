@@ -12,10 +12,12 @@ from evalsuite.reports.bars import interval_bar
 from evalsuite.reports.rendering import render
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
 from evalsuite.reports.rows import ResultRow, read_rows, run_folders
-from evalsuite.reports.run_facts import RunFacts, read_facts
+from evalsuite.reports.run_facts import Fact, RunFacts, read_facts
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
 from evalsuite.runfolder import STUDY, write_atomically
+
+NAMED_RUNS = 4  # more are counted, not named
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: Stu
 
 
 def page_title(facts: Sequence[RunFacts]) -> str:
-    return facts[0].name if len(facts) == 1 else f"{len(facts)} runs: {', '.join(run.name for run in facts)}"
+    """The name of the run, the names of a few, the number of many."""
+    if len(facts) == 1:
+        return facts[0].name
+    names = f": {', '.join(run.name for run in facts)}" if len(facts) <= NAMED_RUNS else ""
+    return f"{len(facts)} runs{names}"
 
 
 def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, Any]:
@@ -84,6 +90,7 @@ def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, 
         "title": page_title(facts),
         "facts": facts,
         "several": len(facts) > 1,
+        "shared": _shared(facts),
         "cautions": _cautions(facts),
         "caption": first.caption,
         "task_count": len({row.task for row in rows}),
@@ -125,8 +132,30 @@ def _signatures(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
 
 
 def _cautions(facts: Sequence[RunFacts]) -> list[str]:
-    """Why the numbers are not the whole story, with the run's name where there are several."""
-    return [f"{run.name}: {text}" if len(facts) > 1 else text for run in facts for text in run.cautions]
+    """Why the numbers are not the whole story, each reason once, with the runs it holds for where not for all."""
+    runs: dict[str, list[str]] = {}
+    for run in facts:
+        for text in run.cautions:
+            runs.setdefault(text, []).append(run.name)
+    return [text if len(names) == len(facts) else f"{_some(names)}: {text}" for text, names in runs.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_RUNS
+    return ", ".join(names[:NAMED_RUNS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shared(facts: Sequence[RunFacts]) -> list[Fact]:
+    """What all runs have in common, and how many values the rest takes."""
+    found: dict[str, dict[str, None]] = {}
+    for run in facts:
+        for fact in run.summary:
+            found.setdefault(fact.name, {})[fact.value] = None
+    return [
+        Fact(name, next(iter(values)) if len(values) == 1 else f"{len(values)} different")
+        for name, values in found.items()
+        if len(values) == 1 or name != "Begun"
+    ]
 
 
 def _write(path: Path, text: str) -> None:

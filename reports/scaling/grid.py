@@ -130,22 +130,22 @@ def published_grids(reference: str = "paligemma2_table13") -> list[TaskGrid]:
 def scaling_table(grids: Sequence[TaskGrid], title: str = "Scaling over size and resolution") -> Table:
     """A line per task and a column per resolution and size: mean ± std over seeds, the best of a line marked with *.
 
-    Where the grids carry published values, two columns follow for each cell: the published mean, and the difference.
+    Where a cell has published values, two columns follow it: the published mean, and the difference.
     """
     places = sorted({place for grid in grids for place in grid.cells}, key=_order)
-    with_published = any(grid.published for grid in grids)
+    published = {place for grid in grids for place in grid.published}
     columns = [Column("task", "Task"), Column("unit", "Unit")]
     for size, resolution in places:
         key = f"{resolution}px_{size}"
         columns.append(Column(key, f"{resolution}px {size}", "number"))
-        if with_published:
+        if (size, resolution) in published:
             columns += [Column(f"{key}_paper", "Paper", "number"), Column(f"{key}_difference", "Δ", "number")]
     lines = []
     for grid in grids:
         best, line = grid.best(), [Cell.of_text(grid.name), Cell.of_text(grid.unit)]
         for place in places:
             line.append(_sample_cell(grid.cells.get(place), marked=place == best))
-            if with_published:
+            if place in published:
                 line += _published_pair(grid, place)
         lines.append(tuple(line))
     caption = "Mean ± sample standard deviation over seeds; * marks the best of a line."

@@ -202,3 +202,18 @@ class TestBars:
 
     def test_negative_values_stay_inside_the_drawing(self) -> None:
         assert 0 <= self.x(interval_bar(-5.0, -6.0, -4.0), "value", "cx") <= 112
+
+
+def test_many_runs_are_summed_up_before_they_are_listed(make_row: MakeRow, make_run: MakeRun) -> None:
+    """A caution that holds for all is said once; each run's own facts stand with how to reproduce it."""
+    rows = {size: make_row(attributes={"size": size, "resolution": 224}, run=size) for size in ("1B", "2B", "3B")}
+    runs = [
+        make_run([row], name=f"run-{size}", run={"attributes": row.attributes, "limit": "8"})
+        for size, row in rows.items()
+    ]
+    path = write_report([*runs, *(make_run([row], name=f"more-{size}") for size, row in rows.items())]).html
+    text, page = text_of(path), parse(path)
+    assert page.findtext(".//h1") == "6 runs"
+    assert text.count("Only the first examples") == 1 and "run-1B, run-2B, run-3B: Only the first" in text
+    assert [section.get("id") for section in page.iter("section")][:2] == ["study", "results"]
+    assert "run-3B" in page.get_element_by_id("reproduce").text_content()
