@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engine.config import ErrorBudget, Limit, RunConfig
+from evalsuite.engine.config import TIME_LIMIT, ErrorBudget, Limit, RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import UnknownName
 from evalsuite.results import ResultRow
@@ -76,6 +76,8 @@ def run(
     out: Path | str | None = None,
     specs: Sequence[Path | str] = (),
     workers: int | None = None,
+    time_limit: float = TIME_LIMIT,
+    on_error: str = "skip",
     jobs: int = 1,
     observer: Observer | None = None,
 ) -> RunResult:
@@ -102,6 +104,8 @@ def run(
         out=Path(out) if out is not None else None,
         specs=tuple(Path(folder) for folder in specs),
         workers=workers,
+        time_limit=time_limit,
+        on_error=on_error,
     )
     return run_config(config, observer, jobs=jobs)
 
@@ -123,16 +127,20 @@ def plan(config: RunConfig) -> Plan:
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
     """Execute a checked plan, score it and write the report."""
     from evalsuite.engine.run import execute
+    from evalsuite.scoring import score_run
 
     outcome = execute(plan, observer, command)
-    scored = score(outcome.folder, specs=plan.config.specs, jobs=jobs)
+    scored = score_run(outcome.folder, _registry(plan.config.specs), jobs=jobs, time_limit=plan.config.time_limit)
+    for note in scored.notes:
+        if observer is not None:
+            observer.note(note)
     asked = {task.spec.id for task in plan.tasks}  # the folder may hold tasks of earlier commands
     unscored = {task: message for task, message in scored.failures.items() if task in asked}
     return RunResult(
         outcome.folder,
         scored.rows,
         {**unscored, **outcome.failures},
-        outcome.notes,
+        [*outcome.notes, *scored.notes],
         report(outcome.folder) if scored.rows else None,
     )
 
@@ -145,22 +153,30 @@ def score(
     metric_options: Mapping[str, Mapping[str, str]] | None = None,
     protocol: str | None = None,
     jobs: int = 1,
+    time_limit: float = TIME_LIMIT,
 ) -> RunResult:
     """Score the stored predictions of a run again, without model or data: ``evalsuite score``.
 
     What is stored of an unfinished task is scored too; ``notes`` say so, and its rows are marked ``partial``.
     metric_options: metric -> parameter -> value beside the specs; None for those of the run. protocol: whose rule gives
     the headline, ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy
-    metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script.
+    metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script. time_limit: seconds that one
+    example may take in such a process.
     """
     from evalsuite.scoring import score_run
 
     registry = _registry(specs)
     scored = score_run(
-        Path(folder), registry, resamples=resamples, metric_options=metric_options, protocol=protocol, jobs=jobs
+        Path(folder),
+        registry,
+        resamples=resamples,
+        metric_options=metric_options,
+        protocol=protocol,
+        jobs=jobs,
+        time_limit=time_limit,
     )
     notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
-    return RunResult(scored.folder, scored.rows, scored.failures, notes)
+    return RunResult(scored.folder, scored.rows, scored.failures, [*notes, *scored.notes])
 
 
 def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:

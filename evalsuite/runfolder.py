@@ -67,6 +67,7 @@ def locked(folder: Path) -> Iterator[None]:
             handle.truncate(0)
             handle.write(f"process {os.getpid()} on {os.uname().nodename}")
             handle.flush()
+        _remove_leftovers(folder)
         yield
 
 
@@ -88,7 +89,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never a part. Raises StoreError when it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{os.uname().nodename}.tmp")
     try:
         yield temporary
         with open(temporary, "rb") as handle:
@@ -99,6 +100,26 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Files that processes of this machine were writing when they were killed."""
+    ending = f".*@{os.uname().nodename}.tmp"
+    for path in (*folder.glob(ending), *folder.glob(f"report/{ending}")):
+        writer = path.name.split("@")[0].rpartition(".")[2]
+        if writer.isdecimal() and not _is_alive(int(writer)):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -125,9 +146,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: cannot be read ({error}); restore it from a copy, or move the whole folder away to begin anew"
         ) from error
     if not isinstance(manifest, dict) or manifest.get("manifest_version") != MANIFEST_VERSION:
+        version = manifest.get("evalsuite", "unknown") if isinstance(manifest, dict) else "unknown"
         raise StoreError(
-            f"{path}: written by another version of evalsuite "
-            f"({manifest.get('evalsuite', 'unknown') if isinstance(manifest, dict) else 'unknown'})"
+            f"{path}: written by another version of evalsuite ({version}). Use that version, or choose another --out; "
+            "the folder is left as it is"
         )
     for name, kind in (("run", dict), ("tasks", dict), ("models", dict), ("sessions", list)):
         if not isinstance(manifest.get(name), kind):
@@ -142,12 +164,19 @@ def describe_failure(folder: Path, task: str, error: Exception) -> str:
     if isinstance(error, EvalsuiteError):
         return str(error)
     message = f"{type(error).__name__}: {error}"
-    try:
-        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"--- {now()} {task}\n{''.join(traceback.format_exception(error))}\n")
-    except OSError:
+    if not log_failure(folder, task, "".join(traceback.format_exception(error))):
         return message
     return f"{message} (traceback in {folder / LOG})"
+
+
+def log_failure(folder: Path, task: str, text: str) -> bool:
+    """Add to the failures of a run folder; whether that was possible."""
+    try:
+        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"--- {now()} {task}\n{text}\n")
+    except OSError:
+        return False
+    return True
 
 
 def now() -> str:

@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.averages import Averages
+from evalsuite.engine.config import TIME_LIMIT, ErrorBudget
 from evalsuite.errors import ScoringError
 from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric
 from evalsuite.metrics.groups import statistics_by_group
 from evalsuite.parsing import parse_answer
 from evalsuite.results import ResultRow, write_results
-from evalsuite.runfolder import STORE, describe_failure, read_manifest
+from evalsuite.runfolder import STORE, describe_failure, log_failure, read_manifest
 from evalsuite.specs.digest import inference_digest
 from evalsuite.specs.overrides import MetricOptions, with_metric_options
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.statistics import bootstrap, bootstrap_weights
 from evalsuite.store import PredictionStore
-from evalsuite.types import JsonValue, Prediction
+from evalsuite.types import ExampleKey, JsonValue, Prediction
 from evalsuite.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ class ScoredRun:
     """The results of a run.
 
     failures: why a task could not be scored. incomplete: why the values of a task are not those of a finished run.
+    notes: examples whose scoring ended or hung its process.
     """
 
     folder: Path
     rows: list[ResultRow] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     incomplete: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def score_run(
@@ -61,6 +64,7 @@ def score_run(
     metric_options: MetricOptions | None = None,
     protocol: str | None = None,
     jobs: int = 1,
+    time_limit: float = TIME_LIMIT,
 ) -> ScoredRun:
     """Score everything that a run folder holds and write ``results.json`` and ``results.parquet``.
 
@@ -68,14 +72,15 @@ def score_run(
     manifest kept. The registry's averages follow, each when all its members are there.
 
     metric_options: parameters beside the specs; None for those of the run. protocol: whose rule gives the headline,
-    ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy metrics.
+    ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy metrics; time_limit: seconds for
+    one example in these. One that ends or hangs its process counts as a failed example, against the run's error budget.
     Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its own.
     """
     manifest = read_manifest(folder)
     if metric_options is None:
         metric_options = manifest["run"].get("metric_options", {})
     scored = ScoredRun(folder)
-    with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs) as workers:
+    with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs, time_limit) as workers:
         averages = Averages(registry.groups() if registry else (), resamples)
         context = _Context(manifest, resamples, workers, protocol or manifest["run"].get("protocol", PAPERS), averages)
         for task_id, entry in manifest["tasks"].items():
@@ -87,6 +92,11 @@ def score_run(
             # A metric from outside, or references of a form it does not expect, must not cost the other tasks.
             except Exception as error:
                 scored.failures[task_id] = describe_failure(folder, task_id, error)
+    for key, reason in context.lost.items():
+        message = f"{key} counts as a failed example: the process that scored it {reason}"
+        scored.notes.append(message)
+        log_failure(folder, key.task, message)
+    scored.failures.update(context.failures)
     scored.rows += averages.rows(scored.rows)
     write_results(folder, scored.rows)
     return scored
@@ -106,13 +116,15 @@ def spec_of(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | Non
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What scoring every task of a run shares."""
+    """What scoring every task of a run shares. lost: examples that ended their process."""
 
     manifest: Mapping[str, Any]
     resamples: int
     workers: StatisticsWorkers
     protocol: str
     averages: Averages
+    lost: dict[ExampleKey, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def _score_task(store: PredictionStore, spec: TaskSpec, context: _Context) -> list[ResultRow]:
@@ -161,6 +173,12 @@ class _Groups:
         self.errors["", ""] += 1
         self.errors.update((name, prediction.strata[name]) for name in self.names if name in prediction.strata)
 
+    def count_lost(self, place: int) -> None:
+        """As :meth:`count_error`, for an example that was added already, as number ``place``."""
+        self.errors["", ""] += 1
+        for name, values in self.values.items():
+            self.errors.update((name, value) for value, code in values.items() if code == self.codes[name][place])
+
     def seen(self, only: Mapping[str, str], n: int) -> Mask:
         """Which of n examples a metric sees that is for one value of a stratum alone; all without that."""
         import numpy as np
@@ -191,9 +209,12 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
     corpora = [use.corpus for use in spec.metrics]
     ids: list[str] = []
     parts = _noted(_scorable(predictions, spec, groups), ids if context.averages.wants(spec.id, split) else None)
-    statistics = _all_statistics(parts, metrics, corpora, groups, context.workers)
+    lost: dict[int, tuple[str, str]] = {}
+    statistics = _all_statistics(parts, metrics, corpora, groups, context.workers, lost)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
+    if lost:
+        _count_lost(lost, ExampleKey(spec.id, split, ""), groups, len(statistics[0]), context)
     partial = _partial(spec, split, len(statistics[0]), manifest)
     rows: list[ResultRow] = []
     headline = spec.headline(context.protocol)
@@ -210,6 +231,23 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
             shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value], "partial": partial}
             rows += _rows(metric, table, mask & seen, use == headline, shared, context.resamples)
     return rows
+
+
+def _count_lost(
+    lost: Mapping[int, tuple[str, str]], split: ExampleKey, groups: _Groups, n: int, context: _Context
+) -> None:
+    """Examples (place -> id, reason) that ended their process are failed examples; too many of them fail the task."""
+    for place, (id_, reason) in lost.items():
+        groups.count_lost(place)
+        context.lost[split._replace(id=id_)] = reason
+    budget = ErrorBudget.parse(context.manifest["run"].get("max_errors", str(ErrorBudget())))
+    failed, allowed = groups.errors["", ""], budget.allowed(n)
+    if allowed is not None and failed > allowed:
+        id_, reason = next(iter(lost.values()))
+        context.failures[split.task] = (
+            f"{failed} of {n} examples of split {split.split} failed, more than --max-errors {budget} allows "
+            f"({split.split}/{id_}: the process that scored it {reason})"
+        )
 
 
 def _shared_fields(spec: TaskSpec, split: str, stratum: str, value: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,11 +324,13 @@ def _all_statistics(
     corpora: Sequence[str | None],
     groups: _Groups,
     workers: StatisticsWorkers,
+    lost: dict[int, tuple[str, str]],
 ) -> list[Array] | None:
     """A table (n, k) of statistics per metric; ``metrics`` that need the corpus are replaced by prepared ones.
 
     Only when some metric needs the corpus is it held in memory. corpora: per metric, the stratum whose values are
-    corpora of their own; its examples are then computed within these.
+    corpora of their own; its examples are then computed within these. lost: filled with place -> (id, reason) of
+    examples that could only be computed as empty answers.
     """
     import numpy as np
 
@@ -303,11 +343,14 @@ def _all_statistics(
             metrics[:] = [metric.prepare(whole.predictions(metric), whole.references) for metric in metrics]
         parts = iter([whole])
     tables: list[list[Array]] = [[] for _ in metrics]
+    before = 0
     for part in parts:
         if part.answers:
             for table, metric, corpus in zip(tables, metrics, corpora, strict=True):
                 if corpus is None:
-                    table.append(workers.batch_statistics(metric, part.predictions(metric), part.references))
+                    lost_here: dict[int, str] = {}
+                    table.append(workers.batch_statistics(metric, part.predictions(metric), part.references, lost_here))
+                    lost.update({before + at: (part.answers[at].id, reason) for at, reason in lost_here.items()})
             # Metrics that share their corpora go together, so that these are tokenized once.
             for (corpus, _), places in _sharing(metrics, corpora).items():
                 together = [metrics[place] for place in places]
@@ -315,6 +358,7 @@ def _all_statistics(
                 found = statistics_by_group(together, predictions, part.references, groups.codes[corpus])
                 for place, table_of_one in zip(places, found, strict=True):
                     tables[place].append(table_of_one)
+            before += len(part.answers)
     return [np.concatenate(table) for table in tables] if tables[0] else None
 
 

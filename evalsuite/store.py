@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from evalsuite.errors import StoreError
 from evalsuite.types import ExampleKey, Prediction
@@ -48,6 +49,15 @@ WHERE predictions.error IS NOT NULL
 """
 
 _MOST_PARAMETERS = 500
+_DISK_ERRORS = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+}
 
 _Row = tuple[str, str, int, str, str, str, str | None, str, str, bytes]
 
@@ -76,7 +86,7 @@ class PredictionStore:
         try:
             self._db = _connect_to_read(path) if read_only else _connect_to_write(path)
         except sqlite3.Error as error:
-            raise self._damaged(error) from error
+            raise self._explained(error) from error
         try:
             self._check_format()
         except BaseException:
@@ -113,10 +123,7 @@ class PredictionStore:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StoreError(
-                f"{self.path}: cannot write ({error}); what was stored before is safe. "
-                "Make room or repair the disk, then give the same command again."
-            ) from error
+            raise self._explained(error) from error
 
     def done(self, task: str, split: str) -> bytearray:
         """A flag per position, 1 where an answer is stored: one byte per example."""
@@ -124,14 +131,14 @@ class PredictionStore:
         last = cursor.fetchone()[0]
         flags = bytearray(0 if last is None else last + 1)
         query = "SELECT position FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
-        for (position,) in self._query(query, (task, split)):
+        for (position,) in self._stepped(query, (task, split)):
             flags[position] = 1
         return flags
 
     def failed(self, task: str, split: str) -> set[int]:
         """Positions of error rows."""
         query = "SELECT position FROM predictions WHERE task = ? AND split = ? AND error IS NOT NULL"
-        return {position for (position,) in self._query(query, (task, split))}
+        return {position for (position,) in self._stepped(query, (task, split))}
 
     def is_duplicate(self, key: ExampleKey, position: int) -> bool:
         """Whether the id stands in a row of another position."""
@@ -141,7 +148,7 @@ class PredictionStore:
     def ids(self, task: str, split: str) -> Iterator[str]:
         """Ids of stored answers."""
         query = "SELECT id FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
-        return (id_ for (id_,) in self._query(query, (task, split)))
+        return (id_ for (id_,) in self._stepped(query, (task, split)))
 
     def read(self, task: str, split: str, stop: int | None = None) -> Iterator[Prediction]:
         """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
@@ -159,7 +166,7 @@ class PredictionStore:
             some = ids[start : start + _MOST_PARAMETERS]
             marks = ",".join("?" * len(some))
             query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND id IN ({marks})"
-            for row in self._query(query, (task, split, *some)):
+            for row in self._stepped(query, (task, split, *some)):
                 yield _to_prediction(row)
 
     def positions_with(self, task: str, split: str, text: str) -> set[int]:
@@ -167,7 +174,7 @@ class PredictionStore:
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         like = " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in ("prompt", "text", "target"))
         query = f"SELECT position FROM predictions WHERE task = ? AND split = ? AND ({like})"
-        return {row[0] for row in self._query(query, (task, split, pattern, pattern, pattern))}
+        return {row[0] for row in self._stepped(query, (task, split, pattern, pattern, pattern))}
 
     def count(self, task: str, split: str, stop: int | None = None) -> Count:
         """Rows of one split at positions below ``stop``."""
@@ -178,14 +185,14 @@ class PredictionStore:
     def counts(self) -> dict[tuple[str, str], Count]:
         """Stored rows by (task, split)."""
         query = "SELECT task, split, count(*), count(error) FROM predictions GROUP BY task, split"
-        return {(task, split): Count(stored, errors) for task, split, stored, errors in self._query(query)}
+        return {(task, split): Count(stored, errors) for task, split, stored, errors in self._stepped(query)}
 
     def errors(self, task: str | None = None, limit: int = 1000) -> list[tuple[ExampleKey, str]]:
         """Error rows with their messages, at most ``limit``."""
         query = (
             "SELECT task, split, id, error FROM predictions WHERE error IS NOT NULL AND (? IS NULL OR task = ?) LIMIT ?"
         )
-        return [(ExampleKey(t, s, i), error) for t, s, i, error in self._query(query, (task, task, limit))]
+        return [(ExampleKey(t, s, i), error) for t, s, i, error in self._stepped(query, (task, task, limit))]
 
     def remove_damaged(self, task: str, split: str) -> list[ExampleKey]:
         """Delete rows whose checksum does not fit, and return their keys, so that they are made again."""
@@ -202,11 +209,7 @@ class PredictionStore:
 
     def _rows(self, task: str, split: str, stop: int | None) -> Iterator[_Row]:
         where, parameters = _where(task, split, stop)
-        cursor = self._query(f"SELECT {_COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
-        try:
-            yield from cursor
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
+        return self._stepped(f"SELECT {_COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
 
     def _insert(self, prediction: Prediction) -> None:
         while True:
@@ -220,7 +223,15 @@ class PredictionStore:
         try:
             return self._db.execute(sql, parameters)
         except sqlite3.Error as error:
-            raise self._damaged(error) from error
+            raise self._explained(error) from error
+
+    def _stepped(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[Any]:
+        """The rows of a query. A damaged page shows only when it is reached."""
+        cursor = self._query(sql, parameters)
+        try:
+            yield from cursor
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
 
     def _check_format(self) -> None:
         (version,) = self._query("SELECT version FROM format").fetchone() or (None,)
@@ -230,7 +241,13 @@ class PredictionStore:
                 "Use the evalsuite version named in manifest.json, or another --out."
             )
 
-    def _damaged(self, error: sqlite3.Error) -> StoreError:
+    def _explained(self, error: sqlite3.Error) -> StoreError:
+        """What to do about it: a full or read-only disk harms nothing that is stored, a damaged file is lost."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_ERRORS:
+            return StoreError(
+                f"{self.path}: cannot write ({error}); what was stored before is safe. "
+                "Make room or repair the disk, then give the same command again."
+            )
         return StoreError(
             f"{self.path}: cannot be read as a store ({error}). Move the file away to start anew, "
             "or restore it from a copy."

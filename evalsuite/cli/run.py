@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalsuite.cli.interrupts import INTERRUPTED, end_cleanly_when_interrupted
 from evalsuite.cli.parsing import parse_metric_options, parse_names, parse_pairs, parse_value
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
     from evalsuite.engine.config import RunConfig
-
-INTERRUPTED = 130
 
 
 @click.command("run")
@@ -82,6 +80,21 @@ INTERRUPTED = 130
     help="Examples of a split that may fail before its task counts as failed.",
 )
 @click.option(
+    "--on-error",
+    type=click.Choice(["skip", "stop"]),
+    default="skip",
+    show_default=True,
+    help="A broken example: count it and go on, or open all data first and begin only when none is broken.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For preparing one example, or scoring one in a process of its own; then it counts as failed.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/ and a name made from the command]"
 )
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
@@ -98,10 +111,18 @@ def command(**given: Any) -> int:
     The same command again resumes: what is stored is never asked twice. The exit status is 0 only when everything that
     was asked for was done.
     """
+    end_cleanly_when_interrupted()
+    try:
+        return _run(given)
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted; what was answered is stored. Give the same command again to resume.", err=True)
+        return INTERRUPTED
+
+
+def _run(given: dict[str, Any]) -> int:
     from evalsuite import api
     from evalsuite.cli.show import plan_as_json, print_plan, print_results
 
-    _end_cleanly_when_interrupted()
     plan = api.plan(_config(given))
     for warning in plan.warnings:
         click.echo(f"note: {warning}", err=True)
@@ -111,15 +132,8 @@ def command(**given: Any) -> int:
         else:
             print_plan(plan)
         return 0
-    try:
-        with _observer(given) as observer:
-            result = api.run_plan(plan, observer, sys.argv, jobs=given["jobs"] or os.cpu_count() or 1)
-    except KeyboardInterrupt:
-        click.echo(
-            f"\ninterrupted; what was answered is stored in {plan.folder}. Give the same command again to resume.",
-            err=True,
-        )
-        return INTERRUPTED
+    with _observer(given) as observer:
+        result = api.run_plan(plan, observer, sys.argv, jobs=given["jobs"] or os.cpu_count() or 1)
     print_results([result], as_json=given["as_json"])
     return 0 if result.ok else 1
 
@@ -152,6 +166,8 @@ def _config(given: dict[str, Any]) -> RunConfig:
         out=given["out"],
         specs=tuple(given["specs"]),
         workers=given["workers"],
+        time_limit=given["time_limit"],
+        on_error=given["on_error"],
     )
 
 
@@ -162,25 +178,3 @@ def _observer(given: dict[str, Any]) -> Any:
     if given["quiet"]:
         return QuietProgress()
     return LiveProgress() if sys.stderr.isatty() else LinesProgress()
-
-
-def _end_cleanly_when_interrupted() -> None:
-    """Ctrl-C, and a batch scheduler's SIGTERM, end the run cleanly; a second one ends the process at once.
-
-    Either way the run can be resumed: the second only spares waiting for what hangs.
-    """
-
-    def interrupt(*_: object) -> None:
-        for number in chosen:
-            signal.signal(number, _exit_at_once)
-        raise KeyboardInterrupt
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    chosen = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in chosen:
-        signal.signal(number, interrupt)
-
-
-def _exit_at_once(*_: object) -> None:
-    os.write(2, b"\ninterrupted twice: ended at once. Give the same command again to resume.\n")
-    os._exit(INTERRUPTED)

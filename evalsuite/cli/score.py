@@ -33,6 +33,14 @@ import click
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
 )
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For scoring one example in a process of its own; then it counts as failed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(
     runs: tuple[Path, ...],
@@ -41,6 +49,7 @@ def command(
     metric_options: tuple[str, ...],
     protocol: str | None,
     jobs: int | None,
+    time_limit: float,
     as_json: bool,
 ) -> int:
     """Score the stored predictions of RUNS again, without a model or data."""
@@ -60,6 +69,7 @@ def command(
             metric_options=given,
             protocol=protocol,
             jobs=jobs or os.cpu_count() or 1,
+            time_limit=time_limit,
         )
         for note in result.notes:
             click.echo(f"note: {note}", err=True)

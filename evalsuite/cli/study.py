@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
+from evalsuite.cli.interrupts import INTERRUPTED, end_cleanly_when_interrupted
 
 if TYPE_CHECKING:
     from evalsuite.studies.grid import Cell
@@ -53,10 +54,15 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
         if not quiet:
             click.echo(f"cell {cell.name}" + (f" on {', '.join(cell.splits)}" if cell.splits else ""), err=True)
 
-    with QuietProgress() if quiet else LinesProgress() as observer:
-        states = run_study(
-            spec, folder, specs=specs, observer=observer, jobs=jobs or os.cpu_count() or 1, on_cell=announce
-        )
+    end_cleanly_when_interrupted()
+    try:
+        with QuietProgress() if quiet else LinesProgress() as observer:
+            states = run_study(
+                spec, folder, specs=specs, observer=observer, jobs=jobs or os.cpu_count() or 1, on_cell=announce
+            )
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted; what was answered is stored. Give the same command again to resume.", err=True)
+        return INTERRUPTED
     _print(states, as_json)
     if not as_json:
         click.echo(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")

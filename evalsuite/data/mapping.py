@@ -168,6 +168,8 @@ class Mapper:
             if not isinstance(item, _JSON_TYPES):
                 kind = "null" if item is None else type(item).__name__
                 raise _field_error("references", self._references, f"holds {kind}, which is no reference")
+            if not _is_finite(item):
+                raise _field_error("references", self._references, "holds a number that is not finite (NaN)")
         return value
 
     def _visuals(self, scope: Record) -> tuple[Visual, ...]:
@@ -192,6 +194,15 @@ class Mapper:
         list_itself = self._explode.columns
         needed = None if inside.needed is None else inside.needed - {"item", "index"}
         return merge_columns([Columns(needed, inside.required - added), list_itself])
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether no number inside is NaN or infinite: a box with such a side is no box, and no metric says so."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list) or all(map(_is_finite, value))
 
 
 def _named(fields: Fields) -> dict[str, str]:

@@ -1,30 +1,12 @@
-"""From a stream of requests to batches: images prepared ahead of the model, batches formed by cost."""
+"""From a stream of prepared requests to batches, formed by cost."""
 
 from __future__ import annotations
 
-import traceback
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 
-from evalsuite.backends.base import Backend, BatchLimits, Prepared
-from evalsuite.errors import EvalsuiteError, ExampleError
-from evalsuite.types import Request
-
-CHUNK = 8  # requests per hand-over to a worker: amortises the cost of a future
-AHEAD = 4  # full batches that may wait, prepared, in front of the model
-MAX_WAITING_BYTES = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A request whose example turned out broken while it was prepared."""
-
-    request: Request
-    error: str
+from evalsuite.backends.base import BatchLimits, Prepared
+from evalsuite.engine.preparing import AHEAD, MAX_WAITING_BYTES, Failed, held_bytes
 
 
 @dataclass(slots=True)
@@ -55,56 +37,6 @@ def padded_cost(batch: Sequence[Prepared]) -> int:
     return max(item.cost for item in batch) * len(batch)
 
 
-def prepare_ahead(requests: Iterable[Request], backend: Backend, workers: int) -> Generator[Prepared | Failed]:
-    """Prepare requests in worker threads, a bounded number ahead of the consumer; order is kept.
-
-    Close it when it is left early: that ends the threads.
-    """
-    stream = iter(requests)
-    waiting: deque[Future[list[Prepared | Failed]]] = deque()
-    ahead = max(2 * workers, AHEAD * backend.limits.max_examples // CHUNK)
-    chunk_bytes = 0
-    with ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
-        try:
-            while True:
-                allowed = min(ahead, max(workers, MAX_WAITING_BYTES // max(chunk_bytes, 1)))
-                while len(waiting) < allowed and (chunk := list(islice(stream, CHUNK))):
-                    waiting.append(pool.submit(_prepare_chunk, backend, chunk))
-                if not waiting:
-                    return
-                ready = waiting.popleft().result()
-                chunk_bytes = max(chunk_bytes, sum(map(_held_bytes, ready)))
-                yield from ready
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _prepare_chunk(backend: Backend, requests: list[Request]) -> list[Prepared | Failed]:
-    return [_prepare(backend, request) for request in requests]
-
-
-def _prepare(backend: Backend, request: Request) -> Prepared | Failed:
-    try:
-        return backend.prepare(request)
-    except ExampleError as error:
-        return Failed(request, str(error))
-    except MemoryError:
-        return Failed(request, "out of memory while the example was prepared")
-    except EvalsuiteError:  # not one example's problem
-        raise
-    # Decoders meet broken files with every kind of error; one example must not end the task, the error budget may.
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Failed(request, f"unexpected {type(error).__name__} while the example was prepared: {error} ({where})")
-
-
-def _held_bytes(item: Prepared | Failed) -> int:
-    """Memory of what waits: the prepared payload, and the encoded images that the request still holds."""
-    encoded = sum(len(getattr(visual, "data", b"")) for visual in item.request.visuals)
-    return encoded + (item.nbytes if isinstance(item, Prepared) else 0)
-
-
 def pack(prepared: Iterable[Prepared | Failed], limits: BatchSizer) -> Iterator[list[Prepared] | Failed]:
     """Batches of like cost within ``limits``, from a window over the stream; failed requests pass at once.
 
@@ -119,7 +51,7 @@ def pack(prepared: Iterable[Prepared | Failed], limits: BatchSizer) -> Iterator[
             yield item
             continue
         window.append(item)
-        held += _held_bytes(item)
+        held += held_bytes(item)
         is_heavy = held > MAX_WAITING_BYTES
         if is_heavy or len(window) >= capacity:
             batches = _split(window, limits)
@@ -127,7 +59,7 @@ def pack(prepared: Iterable[Prepared | Failed], limits: BatchSizer) -> Iterator[
             if sum(map(len, tails)) > capacity // 2:
                 tails = []
             window = [item for tail in tails for item in tail]
-            held = sum(map(_held_bytes, window))
+            held = sum(map(held_bytes, window))
             yield from (batch for batch in batches if not any(batch is tail for tail in tails))
     yield from _split(window, limits)
 

@@ -14,6 +14,9 @@ from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
 PROTOCOLS = ("paligemma", "official")
+ON_ERROR = ("skip", "stop")
+TIME_LIMIT = 300.0
+"""Seconds that one example may take to be prepared, or to be scored in a process of its own."""
 NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
 """Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
@@ -86,6 +89,9 @@ class RunConfig:
     splits: names of splits; None for the reported ones of each task. Tasks without any of them are left out.
     protocol: whose rule gives the headline value, ``paligemma`` or ``official``; answers do not depend on it.
     lock: lock file of ``evalsuite data lock``; its revisions are loaded, and other data than it holds are refused.
+    time_limit: seconds that one example may take to be prepared, or to be scored in a process of its own.
+    on_error: ``skip`` counts an example that cannot be used against max_errors; ``stop`` reads all data first, opens
+        all images, and refuses to begin when one is broken; max_errors is then 0.
     out: run folder; None for ./runs/<name made from what the run is>.
     """
 
@@ -106,12 +112,18 @@ class RunConfig:
     out: Path | None = None
     specs: tuple[Path, ...] = ()
     workers: int | None = None
+    time_limit: float = TIME_LIMIT
+    on_error: str = "skip"
 
     def __post_init__(self) -> None:
         if self.data not in DATA_KINDS:
             raise UnknownName("data source", self.data, DATA_KINDS, "--data")
         if self.protocol not in PROTOCOLS:
             raise UnknownName("protocol", self.protocol, PROTOCOLS, "--protocol")
+        if self.on_error not in ON_ERROR:
+            raise UnknownName("policy", self.on_error, ON_ERROR, "--on-error")
+        if not self.time_limit > 0:
+            raise UsageError(f"--time-limit {self.time_limit:g}: give a number of seconds greater than 0")
         if self.data == "files" and self.data_dir is None:
             raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
         if self.lock is not None and self.data == "synthetic":
@@ -119,6 +131,10 @@ class RunConfig:
         for name, value in self.attributes.items():
             if not isinstance(value, (str, int, float)) or (isinstance(value, float) and not math.isfinite(value)):
                 raise UsageError(f"--set {name}: an attribute is a text or a finite number, not {value!r}")
+
+    @property
+    def errors_allowed(self) -> ErrorBudget:
+        return self.max_errors if self.on_error == "skip" else ErrorBudget(number=0)
 
     @property
     def needs_images(self) -> bool:

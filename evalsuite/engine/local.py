@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from evalsuite.backends.base import Backend, Prepared
 from evalsuite.data import BadExample
-from evalsuite.engine.batching import BatchSizer, Failed, pack, prepare_ahead
+from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.config import RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
+from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import BackendError, BackendOutOfMemory
 from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
@@ -111,13 +112,15 @@ class _SplitRun:
         self._report_replay()
         if self._too_many_failed():
             self.outcome.over_budget = self._budget_message()
-        elif self.broken_off is not None:
+        elif self.errors:
+            self._note_failed()
+        if self.outcome.over_budget is None and self.broken_off is not None:
             raise self.broken_off
 
     def _answer(self, requests: Iterable[Request], backend: Backend) -> None:
         workers = self.config.workers or os.cpu_count() or 1
         limits = BatchSizer.of(backend.limits)
-        with contextlib.closing(prepare_ahead(requests, backend, workers)) as prepared:
+        with contextlib.closing(prepare_ahead(requests, backend, workers, self.config.time_limit)) as prepared:
             for item in pack(prepared, limits):
                 if isinstance(item, Failed):
                     self._store([Generation(item.request.key, "", error=item.error)])
@@ -195,15 +198,24 @@ class _SplitRun:
 
     def _too_many_failed(self) -> bool:
         """Whether more examples failed than may. Failures of earlier sessions count: all of them are tried again."""
-        allowed = self.config.max_errors.allowed(self.total)
+        allowed = self.config.errors_allowed.allowed(self.total)
         return allowed is not None and self.errors + len(self.bad) > allowed
 
     def _budget_message(self) -> str:
         of_total = "" if self.total is None else f" of {self.total}"
         return (
             f"{self.errors}{of_total} examples of split {self.split.name} failed, "
-            f"more than --max-errors {self.config.max_errors} allows ({'; '.join(self.first_errors)})"
+            f"more than --max-errors {self.config.errors_allowed} allows ({'; '.join(self.first_errors)})"
         )
+
+    def _note_failed(self) -> None:
+        more = ", …" if self.errors > len(self.first_errors) else ""
+        note = (
+            f"{self.name}: {self.errors} of {self.total} examples of split {self.split.name} failed and count as empty "
+            f"answers ({'; '.join(self.first_errors)}{more})"
+        )
+        self.outcome.notes.append(note)
+        self.observer.note(note)
 
     def _remove_damaged(self) -> None:
         damaged = self.store.remove_damaged(self.name, self.split.name)

@@ -119,7 +119,7 @@ class Session:
             **plan.config.identity(),
             "limit": ", ".join(limits) or None,  # of any task that the folder holds
             "protocol": plan.config.protocol,
-            "max_errors": str(plan.config.max_errors),
+            "max_errors": str(plan.config.errors_allowed),
             "metric_options": {name: dict(values) for name, values in plan.config.metric_options.items()},
         }
         self._manifest["environment"] = environment()

@@ -15,6 +15,7 @@ from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine.config import Limit, RunConfig
 from evalsuite.engine.manifest import check_resumable
+from evalsuite.engine.precheck import refuse_broken_examples
 from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric
@@ -116,6 +117,8 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     plan = Plan(config, folder, tasks, (*skipped, *_warnings(specs, config)))
     check_resumable(plan)
     _check_disk(plan)
+    if config.on_error == "stop":
+        refuse_broken_examples(plan.tasks, config)
     return plan
 
 
