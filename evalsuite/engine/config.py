@@ -14,7 +14,12 @@ from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
 PROTOCOLS = ("paligemma", "official")
-NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
+NEUTRAL_OPTIONS = (
+    "batch_size",
+    "max_batch_cost",
+    "threads",
+    *("concurrency", "timeout", "deadline", "retries", "backoff", "check_model", "api_key_env"),
+)
 """Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
 
