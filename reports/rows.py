@@ -60,8 +60,8 @@ STAND_INS = {
 
 
 def not_comparable(row: ResultRow) -> str:
-    """Why the value must not be compared with a published one, or "": synthetic data, no trained model, a stand-in for
-    what a metric needs, or only a part of the examples.
+    """Why the value must not be compared with a published one, or "": synthetic data, no trained model, a server's own
+    protocol, a stand-in for what a metric needs, or only a part of the examples.
     """
     if row.data == "synthetic":
         return "the data are synthetic"
@@ -69,6 +69,8 @@ def not_comparable(row: ResultRow) -> str:
         return "the model has random weights"
     if row.backend == "echo":
         return "the answers are not a model's"
+    if row.backend == "server":
+        return "a server prepared images and prompt by its own rules (the report names the known differences)"
     for part, reason in STAND_INS.items():
         if part in row.signature:
             return reason
