@@ -54,6 +54,7 @@ def _runs_of_study(folder: Path) -> list[Path]:
 STAND_INS = {
     "weights:random": "the mask decoder has random weights (give --metric-option mask_iou.weights=FILE)",
     "model:letter_trigrams": "texts are compared by letters (give --metric-option embedding_similarity.model=FOLDER)",
+    "|judge:": "a model rated the sentences, not people",
     "scores:word_list": "captions are searched for words of a list (give --metric-option toxicity.scores=FILE)",
 }
 """Part of a signature -> why such values mean nothing beside published ones."""
