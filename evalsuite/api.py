@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.inspection.checking import DataCheck
     from evalsuite.inspection.lock import LockedTask
     from evalsuite.inspection.locking import Locking
+    from evalsuite.judging import Judging
     from evalsuite.reports import ReportFiles
     from evalsuite.specs import TaskSpec
 
@@ -327,6 +328,55 @@ def preview_data(
     spec = load_task(task, specs=specs)
     write_page(path, preview_page(spec, data, data_dir=folder, seed=data_seed, split=split, count=count))
     return path
+
+
+def export_ratings(
+    folder: Path | str, out: Path | str, *, task: str | None = None, split: str | None = None, raters: int = 5
+) -> tuple[int, int]:
+    """Write an empty rating sheet for a run's answers: ``evalsuite ratings export``.
+
+    Returns the number of sentences, and of answers without one.
+    """
+    from evalsuite.judging import export_sheet
+
+    return export_sheet(Path(folder), Path(out), task=task, split=split, raters=raters)
+
+
+def judge_ratings(
+    folder: Path | str,
+    sheet: Path | str,
+    out: Path | str,
+    *,
+    backend: str = "server",
+    model: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    max_new_tokens: int = 16,
+    task: str | None = None,
+    split: str | None = None,
+    observe: Callable[[int, int], None] | None = None,
+) -> Judging:
+    """Have a model rate the sentences of an exported sheet: ``evalsuite ratings judge``. The same call resumes."""
+    from evalsuite.judging import judge_sheet
+
+    return judge_sheet(
+        Path(folder),
+        Path(sheet),
+        Path(out),
+        backend=backend,
+        model=model,
+        options={name: str(value) for name, value in (options or {}).items()},
+        max_new_tokens=max_new_tokens,
+        task=task,
+        split=split,
+        observe=observe,
+    )
+
+
+def check_ratings(ratings: Path | str) -> dict[str, Any]:
+    """How complete filled-in rating sheets are, and how their raters agree: ``evalsuite ratings check``."""
+    from evalsuite.judging import summarize_ratings
+
+    return summarize_ratings(Path(ratings))
 
 
 def load_task(task: str, *, specs: Sequence[Path | str] = ()) -> TaskSpec:

@@ -78,6 +78,33 @@ Of the tokenizer's lines 99.5% must agree, and all that are captions which peopl
 far. {known}
 """
 
+RATINGS_TEXT = """
+## Rating sheets
+
+Non-entailment sentences (`non_entailment`) need somebody who looks at every sentence of a caption:
+
+    evalsuite ratings export runs/NAME --out sheet.csv --raters 5      a row per sentence, a column per rater
+    evalsuite ratings check sheet.csv                                  how much is rated, majority, agreement, kappa
+    evalsuite score runs/NAME --metric-option non_entailment.ratings=sheet.csv
+
+One sheet for all raters, or a folder with one each; cells hold Entailment, Neutral, Contradiction or Nothing to assess. A
+sheet that is there already is never written over.
+
+    evalsuite ratings judge runs/NAME sheet.csv --url http://127.0.0.1:8000/v1 --model JUDGE --out judged.csv
+
+has a model behind a server ([backends.md](backends.md#server)) rate the sentences instead. It sees the image, the caption for
+context and one sentence, at temperature 0, and must answer with exactly one of the four; anything else is no rating. The
+prompt is `evalsuite.judging.PROMPT`. Ratings are written as they come; the same command again asks for what is missing
+only. `--option` takes the settings of the backend, `--max-new-tokens` makes room for models that think before they answer
+with the rating alone.
+
+A judge is no person. Its ratings stand in a column `rating_judge:MODEL@promptVERSION` of a file of their own; sheets in
+which people and a model rated are refused together; the signature of a value names the judge and the version of its prompt,
+and no published value is set beside it. How far a judge agrees with people is for you to measure before you trust
+it. What a caption says can try to sway it; the prompt marks the texts and says that they are no instructions, which helps and
+does not prove anything.
+"""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -147,7 +174,7 @@ def unit(value: Value) -> str:
 def metrics_page() -> str:
     """docs/metrics.md: a table of the metrics that ship, how they agree, and a section for each."""
     described = [describe(name) for name in sorted(METRICS)]
-    parts = [INTRODUCTION.strip("\n"), "\n".join(_table(described)), _agreement()]
+    parts = [INTRODUCTION.strip("\n"), "\n".join(_table(described)), _agreement(), RATINGS_TEXT.strip("\n")]
     parts += ["\n\n".join(_section(metric)) for metric in described]
     return "\n\n".join(parts) + "\n"
 

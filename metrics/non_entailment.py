@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from evalsuite.errors import DataError, ScoringError, UsageError, did_you_mean
+from evalsuite.errors import DataError, ScoringError, UsageError
 from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
 from evalsuite.metrics.caption_length import split_sentences
-from evalsuite.metrics.side_files import describe_file, read_records, version_of
+from evalsuite.metrics.rating_sheets import (
+    RATINGS,
+    RatedSentence,
+    judges,
+    rating_files,
+    read_ratings,
+    squeezed,
+    write_rating_sheet,
+)
+from evalsuite.metrics.side_files import describe_file, version_of
 
-RATINGS = ("Entailment", "Neutral", "Contradiction", "Nothing to assess")
-_COLUMNS = ("id", "number", "sentence")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
-
-RatedSentence = tuple[str, tuple[str, ...]]  # the sentence, one rating per rater
+__all__ = ["RATINGS", "NonEntailment", "majority", "rating_statistics", "read_ratings", "write_rating_sheet"]
 
 
 def majority(ratings: Sequence[str]) -> str | None:
@@ -34,46 +38,6 @@ def majority(ratings: Sequence[str]) -> str | None:
     if not ranked or (len(ranked) == 2 and ranked[0][1] == ranked[1][1]):
         return None
     return ranked[0][0]
-
-
-def write_rating_sheet(path: str | Path, answers: Iterable[Answer], raters: int = 5) -> int:
-    """Write a CSV sheet for raters: a row per sentence, an empty column ``rating_1`` … per rater. Returns the rows.
-
-    Each cell under ``rating_*`` is to be one of ``RATINGS``. Cells that a spreadsheet would take for a formula get a
-    leading apostrophe, which :func:`read_ratings` removes. Give every rater a copy of a sheet with ``raters=1``, or all
-    of them one sheet; ``ratings`` of the metric takes a file or a folder of them.
-    """
-    rows = 0
-    with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*_COLUMNS, *(f"rating_{rater}" for rater in range(1, raters + 1))])
-        for answer in answers:
-            for number, sentence in enumerate(split_sentences(answer.text), 1):
-                writer.writerow([_safe_cell(answer.id), number, _safe_cell(sentence), *[""] * raters])
-                rows += 1
-    return rows
-
-
-def read_ratings(path: str | Path) -> dict[str, list[RatedSentence]]:
-    """Rated sentences of every example id, in the order of their numbers.
-
-    path: a CSV sheet as :func:`write_rating_sheet` writes it (separated by comma, semicolon or tab), a JSONL or JSON
-    file of records with ``id``, ``number``, ``sentence`` and ``ratings``, or a folder of such files, whose ratings of
-    the same sentence are put together. An empty cell is no rating; upper and lower case do not matter.
-    Raises DataError that names file and line.
-    """
-    votes: dict[tuple[str, int], list[str]] = {}
-    sentences: dict[tuple[str, int], str] = {}
-    for file in _files(Path(path)):
-        for place, record in _sheet(file) if file.suffix == ".csv" else read_records(file, "id"):
-            key, sentence, ratings = _row(place, record)
-            if _squeezed(sentences.setdefault(key, sentence)) != _squeezed(sentence):
-                raise DataError(f"{place}: sentence {key[1]} of {key[0]!r} has another text elsewhere")
-            votes.setdefault(key, []).extend(ratings)
-    found: dict[str, list[RatedSentence]] = {}
-    for key in sorted(votes):
-        found.setdefault(key[0], []).append((sentences[key], tuple(votes[key])))
-    return found
 
 
 _NON, _ENTAILED, _NOTHING, _TIE, _SENTENCES, _AGREEMENT, _COMPARED, _EMPTY, _COUNT = range(9)
@@ -111,9 +75,12 @@ class NonEntailment(Metric):
     - ``empty``: share of answers without a sentence. Such an answer counts as one non-entailment sentence, so that
       silence is not the best caption.
 
-    ratings: file or folder for :func:`read_ratings`; export a sheet with :func:`write_rating_sheet`. References are not
-    used. PaliGemma 2, https://arxiv.org/abs/2412.03555, Table 6 and Appendix B.5 (five raters); there is no official
-    code. Fleiss 1971, https://doi.org/10.1037/h0031619.
+    ratings: file or folder for :func:`read_ratings`; ``evalsuite ratings export`` writes an empty sheet. References are
+    not used. PaliGemma 2, https://arxiv.org/abs/2412.03555, Table 6 and Appendix B.5 (five raters); no official code is
+    public. Fleiss 1971, https://doi.org/10.1037/h0031619.
+
+    Ratings that a model gave (``evalsuite ratings judge``) make another number, whose signature names the model and
+    the version of its prompt; no published value is set beside it.
     """
 
     name: ClassVar[str] = "non_entailment"
@@ -135,15 +102,27 @@ class NonEntailment(Metric):
         """Raises UsageError without ratings, DataError for a file that cannot be used."""
         if not self.ratings:
             raise UsageError(
-                "metric non_entailment: give ratings, a sheet that people filled in; "
-                "evalsuite.metrics.non_entailment.write_rating_sheet exports an empty one"
+                "metric non_entailment: give ratings, a sheet that people filled in; evalsuite ratings export (or "
+                "evalsuite.metrics.non_entailment.write_rating_sheet) writes an empty one"
             )
         _read(_version(self.ratings))
 
     def parameters(self) -> dict[str, Any]:
         path = Path(self.ratings)
-        described = ",".join(describe_file(str(file)) for file in _files(path)) if path.is_dir() else None
-        return {"ratings": describe_file(self.ratings) if described is None or not self.ratings else described}
+        described = ",".join(describe_file(str(file)) for file in rating_files(path)) if path.is_dir() else None
+        shown = describe_file(self.ratings) if described is None or not self.ratings else described
+        judged = ",".join(self._judges())
+        return {"judge": judged, "ratings": shown} if judged else {"ratings": shown}
+
+    def caution(self) -> str:
+        named = self._judges()
+        return f"{', '.join(named)} rated the sentences, not people" if named else ""
+
+    def _judges(self) -> tuple[str, ...]:
+        try:
+            return judges(self.ratings) if self.ratings else ()
+        except DataError:  # check says what is wrong with the file
+            return ()
 
     def statistics(self, prediction: Answer, references: Sequence[Any] = ()) -> Array:
         """Shape (13,): sentences by outcome, agreement, answers. Raises ScoringError for an answer without ratings."""
@@ -156,7 +135,7 @@ class NonEntailment(Metric):
         rated = _read(_version(self.ratings)).get(prediction.id)
         if rated is None:
             raise ScoringError(f"non_entailment: {self.ratings} has no ratings for the answer to {prediction.id!r}")
-        if _squeezed("".join(sentence for sentence, _ in rated)) != _squeezed(prediction.text):
+        if squeezed("".join(sentence for sentence, _ in rated)) != squeezed(prediction.text):
             raise ScoringError(
                 f"non_entailment: the sentences rated for {prediction.id!r} are not those of its answer; rate it again"
             )
@@ -181,62 +160,10 @@ class NonEntailment(Metric):
         }
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.suffix in (".csv", ".json", ".jsonl"))
-
-
 def _version(path: str) -> tuple[str, tuple[tuple[str, int, int], ...]]:
-    return path, tuple(version_of(str(file)) for file in _files(Path(path)))
+    return path, tuple(version_of(str(file)) for file in rating_files(Path(path)))
 
 
 @functools.lru_cache(4)
 def _read(version: tuple[str, tuple[tuple[str, int, int], ...]]) -> dict[str, list[RatedSentence]]:
     return read_ratings(version[0])
-
-
-def _sheet(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a CSV sheet as records with ``ratings``."""
-    try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            header = lines.readline()
-            lines.seek(0)
-            reader = csv.DictReader(lines, delimiter=max(",;\t", key=header.count))
-            columns = list(reader.fieldnames or [])
-            raters = [column for column in columns if column.lower().startswith("rating")]
-            if not raters or any(column not in columns for column in _COLUMNS):
-                raise DataError(f"{file}: needs columns id, number, sentence and rating_1 …, has {', '.join(columns)}")
-            for row in reader:
-                record: dict[str, Any] = {column: _restored(row[column] or "") for column in _COLUMNS}
-                yield f"{file}:{reader.line_num}", {**record, "ratings": [row[rater] or "" for rater in raters]}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
-
-
-def _row(place: str, record: dict[str, Any]) -> tuple[tuple[str, int], str, list[str]]:
-    try:
-        key, sentence = (str(record["id"]), int(record["number"])), record["sentence"]
-        cells = [str(rating).strip() for rating in record["ratings"]]
-        if not isinstance(sentence, str) or isinstance(record["ratings"], str):
-            raise TypeError
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{place}: needs id, number (an integer), sentence and ratings") from None
-    known = {rating.lower(): rating for rating in RATINGS}
-    for cell in cells:
-        if cell and cell.lower() not in known:
-            raise DataError(f"{place}: {cell!r:.60} is no rating. {did_you_mean(cell, RATINGS)}")
-    return key, sentence, [known[cell.lower()] for cell in cells if cell]
-
-
-def _safe_cell(text: str) -> str:
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
-
-
-def _restored(cell: str) -> str:
-    return cell.removeprefix("'")
-
-
-def _squeezed(text: str) -> str:
-    """What must be equal for a text to be the one that was rated: spreadsheets change white space and apostrophes."""
-    return "".join(text.encode(errors="replace").decode().split()).replace("'", "")

@@ -54,14 +54,15 @@ def _runs_of_study(folder: Path) -> list[Path]:
 STAND_INS = {
     "weights:random": "the mask decoder has random weights (give --metric-option mask_iou.weights=FILE)",
     "model:letter_trigrams": "texts are compared by letters (give --metric-option embedding_similarity.model=FOLDER)",
+    "|judge:": "a model rated the sentences, not people",
     "scores:word_list": "captions are searched for words of a list (give --metric-option toxicity.scores=FILE)",
 }
 """Part of a signature -> why such values mean nothing beside published ones."""
 
 
 def not_comparable(row: ResultRow) -> str:
-    """Why the value must not be compared with a published one, or "": synthetic data, no trained model, a stand-in for
-    what a metric needs, or only a part of the examples.
+    """Why the value must not be compared with a published one, or "": synthetic data, no trained model, a server's own
+    protocol, a stand-in for what a metric needs, or only a part of the examples.
     """
     if row.data == "synthetic":
         return "the data are synthetic"
@@ -69,6 +70,8 @@ def not_comparable(row: ResultRow) -> str:
         return "the model has random weights"
     if row.backend == "echo":
         return "the answers are not a model's"
+    if row.backend == "server":
+        return "a server prepared images and prompt by its own rules (the report names the known differences)"
     for part, reason in STAND_INS.items():
         if part in row.signature:
             return reason

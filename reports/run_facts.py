@@ -38,7 +38,8 @@ class TaskErrors:
 class RunFacts:
     """One run as a report shows it.
 
-    cautions: why its numbers are not the whole story (limited, interrupted, failed tasks, unreadable store).
+    cautions: why its numbers are not the whole story (limited, interrupted, failed tasks, a backend that does not keep
+    to the papers' protocol, unreadable store).
     command: the last command given, with secrets blanked out. tasks: id, version, digest of the spec, data.
     """
 
@@ -56,15 +57,16 @@ def read_facts(run: Path) -> RunFacts:
     """The facts of a run folder. Raises StoreError when it has no readable manifest."""
     manifest = read_manifest(run)
     asked, sessions = _mapping(manifest.get("run")), manifest.get("sessions") or [{}]
+    models = [_mapping(model) for model in _mapping(manifest.get("models")).values()]
     errors, problem = _read_errors(run)
     return RunFacts(
         name=str(manifest.get("name") or run.absolute().name),
         summary=tuple(_summary(manifest, asked, sessions)),
-        models=tuple(fact for model in _mapping(manifest.get("models")).values() for fact in _flat(model)),
+        models=tuple(fact for model in models for fact in _flat(model) if fact.name != "deviations"),
         versions=tuple(_flat(_mapping(manifest.get("environment")))),
         tasks=tuple(_task(name, _mapping(entry)) for name, entry in _mapping(manifest.get("tasks")).items()),
         command=_command(sessions[-1].get("command")),
-        cautions=tuple([*_cautions(asked, sessions[-1]), *problem]),
+        cautions=tuple([*_cautions(asked, sessions[-1]), *_deviations(models), *problem]),
         errors=errors,
     )
 
@@ -96,6 +98,11 @@ def _cautions(asked: _Facts, session: _Facts) -> Iterator[str]:
         yield f"The run is not complete: its last session is marked {session['status']}."
     for task, message in _mapping(session.get("failures")).items():
         yield f"Task {task} failed: {message}"
+
+
+def _deviations(models: Sequence[_Facts]) -> list[str]:
+    """How the backends say that they deviate from the papers' protocol; each sentence once."""
+    return list(dict.fromkeys(str(text) for model in models for text in model.get("deviations") or ()))
 
 
 def _read_errors(run: Path) -> tuple[tuple[TaskErrors, ...], list[str]]:

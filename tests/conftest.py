@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +123,21 @@ def own_task(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "specs"
 
     return write
+
+
+@pytest.fixture(scope="session")
+def openai_server() -> Any:
+    """The module ``fixtures/openai_server.py``: ``with openai_server.serving() as server`` starts a local server."""
+    path = Path(__file__).parent / "fixtures" / "openai_server.py"
+    spec = importlib.util.spec_from_file_location("openai_server", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def server(openai_server: Any) -> Iterator[Any]:
+    """A local server with an OpenAI-compatible interface."""
+    with openai_server.serving() as running:
+        yield running

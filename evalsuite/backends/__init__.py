@@ -18,6 +18,7 @@ BACKENDS: dict[str, str] = {
     "echo": "evalsuite.backends.echo",
     "gemma_cpp": "evalsuite.backends.gemma_cpp",
     "replay": "evalsuite.backends.replay",
+    "server": "evalsuite.backends.server",
     "torch": "evalsuite.backends.torch_hf",
 }
 """Every backend that ships: name -> module. Others join through the entry point group ``evalsuite.backends``."""

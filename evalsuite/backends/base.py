@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from evalsuite.errors import BackendError
 from evalsuite.types import Generation, JsonValue, Request
 
 
@@ -33,6 +34,14 @@ class BatchLimits:
     max_cost: int | None = None
 
 
+class BatchInterrupted(BackendError):
+    """The backend cannot go on; ``answered`` are the generations of the batch that were complete. They are stored."""
+
+    def __init__(self, message: str, answered: Sequence[Generation]) -> None:
+        super().__init__(message)
+        self.answered = tuple(answered)
+
+
 class Backend(Protocol):
     """Turns requests into generations. Knows nothing of tasks, metrics or stores.
 
@@ -58,7 +67,7 @@ class Backend(Protocol):
         """One generation per prepared request, in the same order.
 
         Raises BackendOutOfMemory when the batch does not fit (the engine halves it), BackendError when the
-        backend as a whole cannot go on.
+        backend as a whole cannot go on, BatchInterrupted when it had answered a part of the batch by then.
         """
         ...
 

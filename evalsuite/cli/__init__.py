@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
     "data": ("evalsuite.cli.data", "Check, pin and preview the data of tasks."),
     "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
+    "ratings": ("evalsuite.cli.ratings", "Have the sentences of captions rated, by people or by a judging model."),
     "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
 }
 

@@ -13,11 +13,13 @@ from evalsuite.metrics import Answer
 from evalsuite.runfolder import STORE, read_manifest
 from evalsuite.scoring import answer_of, spec_of
 from evalsuite.specs.overrides import with_metric_options
+from evalsuite.specs.schema import TaskSpec
 from evalsuite.store import PredictionStore
 from evalsuite.types import JsonValue, Prediction
 
 if TYPE_CHECKING:
-    from evalsuite.specs import TaskRegistry, TaskSpec
+    from evalsuite.data import TaskData
+    from evalsuite.specs import TaskRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,17 @@ class RunAnswers:
         with PredictionStore(self.folder / STORE, read_only=True) as store:
             names = [split.name for split in self.spec(task).splits]
             return [name for name in names if store.count(task, name, stops.get(name)).stored]
+
+    def data(self, task: str) -> TaskData:
+        """The data that the task was asked about. Raises EvalsuiteError or ValueError when they cannot be opened."""
+        from evalsuite.data import open_task_data
+
+        asked = self.manifest["run"]
+        spec = TaskSpec.model_validate(self.kept_spec(task))
+        folder = asked.get("data_dir")
+        return open_task_data(
+            spec, asked["data"], data_dir=Path(folder) if folder else None, seed=asked.get("data_seed", 0)
+        )
 
     def answers(self, task: str, split: str) -> list[StoredAnswer]:
         """All examples of the split that can be scored, in data set order; a failed one is an empty answer."""

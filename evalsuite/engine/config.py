@@ -17,7 +17,12 @@ PROTOCOLS = ("paligemma", "official")
 ON_ERROR = ("skip", "stop")
 TIME_LIMIT = 300.0
 """Seconds that one example may take to be prepared, or to be scored in a process of its own."""
-NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
+NEUTRAL_OPTIONS = (
+    "batch_size",
+    "max_batch_cost",
+    "threads",
+    *("concurrency", "timeout", "deadline", "retries", "backoff", "check_model", "api_key_env"),
+)
 """Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
 

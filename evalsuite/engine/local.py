@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from evalsuite.backends.base import Backend, Prepared
+from evalsuite.backends.base import Backend, BatchInterrupted, Prepared
 from evalsuite.data import BadExample
 from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.config import RunConfig
@@ -125,9 +125,16 @@ class _SplitRun:
                 if isinstance(item, Failed):
                     self._store([Generation(item.request.key, "", error=item.error)])
                 else:
-                    self._store(generate(backend, item, limits))
+                    self._generate(backend, item, limits)
                 if self._too_many_failed():
                     return
+
+    def _generate(self, backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) -> None:
+        try:
+            self._store(generate(backend, batch, limits))
+        except BatchInterrupted as error:
+            self._store(error.answered)
+            raise
 
     def _requests(self, done: bytearray) -> Iterator[Request]:
         """Requests for what is not stored. When the source breaks off, what it gave before is still answered."""

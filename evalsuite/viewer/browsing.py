@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.comparison.answers import RunAnswers
-from evalsuite.data import BadExample, TaskData, open_task_data
+from evalsuite.data import BadExample, TaskData
 from evalsuite.errors import EvalsuiteError, UnknownName
 from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.references import ReferenceView, reference_views
@@ -287,12 +287,7 @@ def _answered(run: str, item: Prediction, value: float | None) -> Answered:
 
 
 def _open_data(run: RunAnswers, task: str) -> TaskData | str:
-    asked = run.manifest["run"]
     try:
-        spec = TaskSpec.model_validate(run.kept_spec(task))
-        folder = asked.get("data_dir")
-        return open_task_data(
-            spec, asked["data"], data_dir=Path(folder) if folder else None, seed=asked.get("data_seed", 0)
-        )
+        return run.data(task)
     except (EvalsuiteError, ValueError) as error:
         return f"the data of this run cannot be opened: {error}"

@@ -30,7 +30,22 @@ def torch_tiny_paligemma(fixtures: pytest.FixtureRequest) -> Any:
     return fixtures.getfixturevalue("torch_backend")("tiny-paligemma")
 
 
-BACKENDS: Mapping[str, Make] = {"echo": echo, "torch": torch_tiny, "torch-paligemma": torch_tiny_paligemma}
+def server_chat(fixtures: pytest.FixtureRequest) -> Any:
+    from evalsuite.backends import create_backend
+    from evalsuite.backends.base import BackendOptions
+
+    options = {"url": fixtures.getfixturevalue("server").url, "beams": "greedy", "backoff": "0.001"}
+    backend = create_backend("server", BackendOptions("fake", {}, options))
+    fixtures.addfinalizer(backend.close)
+    return backend
+
+
+BACKENDS: Mapping[str, Make] = {
+    "echo": echo,
+    "server": server_chat,
+    "torch": torch_tiny,
+    "torch-paligemma": torch_tiny_paligemma,
+}
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -82,7 +97,7 @@ def test_limits_allow_at_least_one_example(backend: Any) -> None:
 
 def test_the_description_is_plain_and_stable(backend: Any) -> None:
     facts = backend.describe()
-    assert facts["backend"] in ("echo", "torch")
+    assert facts["backend"] in ("echo", "server", "torch")
     assert json.loads(json.dumps(facts)) == facts == backend.describe()
 
 
@@ -120,5 +135,5 @@ def test_log_probabilities_come_one_per_token_where_given(
 ) -> None:
     answer = answers(backend, [make_request(log_probabilities=True)], 1)[0]
     if answer.log_probabilities is not None:
-        assert len(answer.log_probabilities) == len(answer.token_ids)
+        assert answer.token_ids is None or len(answer.log_probabilities) == len(answer.token_ids)
         assert all(value <= 0 for value in answer.log_probabilities)

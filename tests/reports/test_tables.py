@@ -80,6 +80,7 @@ class TestRunTable:
             ({"data": "synthetic"}, "the data are synthetic"),
             ({"model": "tiny"}, "the model has random weights"),
             ({"backend": "echo"}, "the answers are not a model's"),
+            ({"backend": "server"}, "a server prepared images and prompt by its own rules"),
         ],
     )
     def test_values_that_mean_nothing_are_not_compared(
