@@ -17,6 +17,7 @@ from evalsuite.errors import UnknownName
 BACKENDS: dict[str, str] = {
     "echo": "evalsuite.backends.echo",
     "gemma_cpp": "evalsuite.backends.gemma_cpp",
+    "jax": "evalsuite.backends.jax_paligemma",
     "replay": "evalsuite.backends.replay",
     "server": "evalsuite.backends.server",
     "torch": "evalsuite.backends.torch_hf",

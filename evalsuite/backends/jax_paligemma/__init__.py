@@ -1,0 +1,43 @@
+"""PaliGemma and PaliGemma 2 in jax, from Hugging Face checkpoints and from big_vision's own ``.npz`` files.
+
+Nothing here imports jax until ``create`` is called, or a device is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.jax_paligemma.checkpoint import check_checkpoint
+from evalsuite.backends.jax_paligemma.options import JaxOptions
+from evalsuite.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from evalsuite.backends.jax_paligemma.backend import JaxBackend
+
+NEEDED = ("jax", "transformers", "tokenizers", "safetensors")  # transformers reads the tokenizers
+
+
+def check(options: BackendOptions) -> None:
+    """Raise MissingDependency, UsageError or BackendError now, without loading any weights.
+
+    jax itself is loaded only to see whether devices that were asked for are there.
+    """
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency("backend 'jax'", needs=package, extra="jax")
+    settings = JaxOptions.read(options.options)
+    check_checkpoint(options, settings)
+    if settings.device not in ("auto", "cpu") or settings.devices is not None:
+        from evalsuite.backends.jax_paligemma.devices import local_devices
+
+        local_devices(settings)
+
+
+def create(options: BackendOptions) -> JaxBackend:
+    """Load the model. Raises what ``check`` raises, and BackendError when the weights cannot be loaded."""
+    check(options)
+    from evalsuite.backends.jax_paligemma.backend import JaxBackend
+
+    return JaxBackend.load(options)

@@ -1,0 +1,132 @@
+"""The two kinds of checkpoint that the jax backend runs: a Hugging Face folder, and a ``.npz`` file of big_vision."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.prompt import PromptTokenizer
+from evalsuite.backends.checkpoints.resolve import Checkpoint, check_model, check_resolution, resolve
+from evalsuite.backends.checkpoints.weights import file_fingerprint, fingerprint
+from evalsuite.backends.jax_paligemma.architecture import Architecture, as_config, from_config
+from evalsuite.backends.jax_paligemma.big_vision_weights import BigVisionWeights, read_architecture
+from evalsuite.backends.jax_paligemma.hub_weights import HubWeights, Place
+from evalsuite.backends.jax_paligemma.options import JaxOptions
+from evalsuite.errors import BackendError, UsageError
+from evalsuite.types import JsonValue
+
+NPZ = ".npz"
+SENTENCEPIECE, TOKENIZER_JSON = "tokenizer.model", "tokenizer.json"
+
+
+class WeightReader(Protocol):
+    """A source of weights."""
+
+    def parameters(self, place: Place) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class JaxCheckpoint:
+    """What is needed to load a model. tokenizer_path: file or folder, None for the one in the checkpoint's folder."""
+
+    checkpoint: Checkpoint
+    sizes: Architecture
+    tokenizer_path: Path | None
+
+    @classmethod
+    def open(cls, options: BackendOptions, settings: JaxOptions) -> JaxCheckpoint:
+        """Built (tiny) or downloaded (hub id) if need be. Raises BackendError when it cannot be used."""
+        if is_npz(options.model):
+            return _open_npz(options, settings)
+        checkpoint = resolve(options)
+        if not checkpoint.is_paligemma:
+            raise BackendError(
+                f"model {checkpoint.name}: is a {checkpoint.family} model, and backend jax runs PaliGemma only. "
+                "Use --backend torch."
+            )
+        _check_tokenizer(settings.tokenizer)
+        return cls(checkpoint, from_config(checkpoint), settings.tokenizer)
+
+    @property
+    def name(self) -> str:
+        return self.checkpoint.name
+
+    def weights(self) -> WeightReader:
+        if is_npz(self.name):
+            return BigVisionWeights(self.name, self.checkpoint.folder, self.sizes)
+        return HubWeights(self.checkpoint, self.sizes)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """Fingerprints and family, for the manifest."""
+        weights = file_fingerprint if is_npz(self.name) else fingerprint
+        facts: dict[str, JsonValue] = {
+            "fingerprint": weights(self.checkpoint.folder),
+            "family": self.checkpoint.family,
+        }
+        if self.tokenizer_path is not None:
+            path = self.tokenizer_path
+            facts["tokenizer"] = fingerprint(path) if path.is_dir() else file_fingerprint(path)
+        return facts
+
+    def tokenizer(self) -> PromptTokenizer:
+        """Raises BackendError when it does not fit the model.
+
+        big_vision has no image token: location and segmentation tokens are the last rows of its embedding.
+        """
+        rows = self.sizes.vocabulary
+        image_id = rows if is_npz(self.name) else int(self.checkpoint.config.get("image_token_index", rows))
+        path = self.tokenizer_path or self.checkpoint.folder
+        if path.is_dir():
+            return PromptTokenizer.load(path, rows, image_id)
+        if path.name == TOKENIZER_JSON:
+            return PromptTokenizer.load(path.parent, rows, image_id)
+        with tempfile.TemporaryDirectory() as folder:  # transformers finds a SentencePiece file by its name
+            shutil.copy(path, Path(folder, SENTENCEPIECE))
+            Path(folder, "config.json").write_text(json.dumps(as_config(self.sizes)), "utf-8")
+            return PromptTokenizer.load(Path(folder), rows, image_id)
+
+
+def check_checkpoint(options: BackendOptions, settings: JaxOptions) -> None:
+    """Raise what opening would raise, without downloading or building anything."""
+    if is_npz(options.model):
+        _open_npz(options, settings)
+        return
+    check_model(options)
+    _check_tokenizer(settings.tokenizer)
+
+
+def is_npz(model: str | None) -> bool:
+    return model is not None and model.endswith(NPZ)
+
+
+def _open_npz(options: BackendOptions, settings: JaxOptions) -> JaxCheckpoint:
+    name = str(options.model)
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise BackendError(
+            f"model {name}: there is no such file. Give a .npz file of big_vision or a checkpoint folder."
+        )
+    if settings.tokenizer is None:
+        raise UsageError(
+            f"model {name}: a .npz file holds no tokenizer. Give --option tokenizer=PATH, the SentencePiece file "
+            "(paligemma_tokenizer.model) or a folder with tokenizer.json"
+        )
+    _check_tokenizer(settings.tokenizer)
+    sizes = read_architecture(name, path)
+    checkpoint = Checkpoint(name, path, as_config(sizes))
+    check_resolution(checkpoint, options)
+    return JaxCheckpoint(checkpoint, sizes, settings.tokenizer)
+
+
+def _check_tokenizer(path: Path | None) -> None:
+    if path is None:
+        return
+    if not path.exists():
+        raise BackendError(f"option tokenizer={path}: there is no such file or folder")
+    if path.is_dir() and not any((path / name).is_file() for name in (SENTENCEPIECE, TOKENIZER_JSON)):
+        raise BackendError(f"option tokenizer={path}: the folder has neither {TOKENIZER_JSON} nor {SENTENCEPIECE}")
