@@ -126,11 +126,14 @@ def plan(config: RunConfig) -> Plan:
 
 
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
-    """Execute a checked plan, score it and write the report."""
+    """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
     from evalsuite.engine.run import execute
     from evalsuite.scoring import score_run
 
     outcome = execute(plan, observer, command)
+    if plan.config.shard is not None:
+        note = f"shard {plan.config.shard} is answered; when all are: evalsuite merge {plan.config.whole_folder()}"
+        return RunResult(outcome.folder, (), outcome.failures, [*outcome.notes, note])
     scored = score_run(outcome.folder, _registry(plan.config.specs), jobs=jobs, time_limit=plan.config.time_limit)
     for note in scored.notes:
         if observer is not None:
@@ -178,6 +181,22 @@ def score(
     )
     notes = [f"{task} is not complete: {reason}" for task, reason in scored.incomplete.items()]
     return RunResult(scored.folder, scored.rows, scored.failures, [*notes, *scored.notes])
+
+
+def merge(folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1) -> RunResult:
+    """Put the shards of a run together, score it and write the report: ``evalsuite merge``.
+
+    Raises StoreError when a shard is missing, still runs, or belongs to another run.
+    """
+    from evalsuite.engine.merging import merge_shards
+    from evalsuite.runfolder import read_manifest
+
+    merge_shards(Path(folder))
+    result = score(folder, specs=specs, jobs=jobs)
+    session = read_manifest(Path(folder))["sessions"][-1]
+    failures = {**result.failures, **session.get("failures", {})}
+    written = report(folder) if result.rows else None
+    return RunResult(result.folder, result.rows, failures, result.notes, written)
 
 
 def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:

@@ -260,6 +260,7 @@ def as_duplicate(prediction: Prediction) -> Prediction:
     return dataclasses.replace(
         prediction,
         key=prediction.key._replace(id=f"{id_}#{position}"),
+        prompt="",
         text="",
         error=f"the id {id_!r} occurs twice in the data; this is its occurrence at position {position}",
         details={},

@@ -17,6 +17,7 @@ from evalsuite.errors import EvalsuiteError
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("evalsuite.cli.run", "Run tasks on a model, score them and write the report."),
+    "merge": ("evalsuite.cli.merge", "Put the shards of a run together, score them and write the report."),
     "score": ("evalsuite.cli.score", "Score the stored predictions of runs again, without a model."),
     "report": ("evalsuite.cli.report", "Print and write the tables of one or more runs."),
     "view": ("evalsuite.cli.view", "Browse runs, their examples and answers, on a local page."),

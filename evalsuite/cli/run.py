@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
     from evalsuite.engine.config import RunConfig
+    from evalsuite.engine.shards import Shard
 
 
 @click.command("run")
@@ -98,6 +100,16 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/ and a name made from the command]"
 )
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Answer share I (from 0) of N alone; see evalsuite merge. [default: what torchrun or srun says]",
+)
+@click.option(
+    "--devices",
+    metavar="LIST",
+    help="A process for each, such as 0,1,2,3 for four GPUs, or cpu,cpu; their shares are merged at the end.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that prepare images. [default: number of cores]")
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
@@ -123,6 +135,8 @@ def _run(given: dict[str, Any]) -> int:
     from evalsuite import api
     from evalsuite.cli.show import plan_as_json, print_plan, print_results
 
+    if given["devices"]:
+        return _run_on_devices(given)
     plan = api.plan(_config(given))
     for warning in plan.warnings:
         click.echo(f"note: {warning}", err=True)
@@ -168,7 +182,36 @@ def _config(given: dict[str, Any]) -> RunConfig:
         workers=given["workers"],
         time_limit=given["time_limit"],
         on_error=given["on_error"],
+        shard=_shard(given["shard"]),
     )
+
+
+def _shard(asked: str | None) -> Shard | None:
+    """The share that was asked for, or that of this process among those that torchrun or srun started."""
+    from evalsuite.engine.shards import Shard
+
+    shard = Shard.parse(asked) if asked else Shard.from_launcher(os.environ)
+    return None if shard is None or shard.count == 1 else shard
+
+
+def _run_on_devices(given: dict[str, Any]) -> int:
+    from evalsuite import api
+    from evalsuite.cli.devices import run_shards
+    from evalsuite.cli.show import print_results
+
+    if given["shard"]:
+        raise UsageError("--devices makes the shards itself; leave --shard out")
+    config = dataclasses.replace(_config(given), shard=None)
+    plan = api.plan(config)
+    for warning in plan.warnings:
+        click.echo(f"note: {warning}", err=True)
+    failed = run_shards(given["devices"], config.whole_folder(), sys.argv[1:], quiet=given["quiet"])
+    if failed:
+        click.echo(f"error: {failed}", err=True)
+        return 1
+    result = api.merge(config.whole_folder(), specs=config.specs, jobs=given["jobs"] or os.cpu_count() or 1)
+    print_results([result], as_json=given["as_json"])
+    return 0 if result.ok else 1
 
 
 def _observer(given: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evalsuite.engine.shards import Shard
 from evalsuite.errors import UnknownName, UsageError
 from evalsuite.runfolder import run_name
 
@@ -97,6 +98,7 @@ class RunConfig:
     time_limit: seconds that one example may take to be prepared, or to be scored in a process of its own.
     on_error: ``skip`` counts an example that cannot be used against max_errors; ``stop`` reads all data first, opens
         all images, and refuses to begin when one is broken; max_errors is then 0.
+    shard: answer this share alone, in a folder of its own inside of the run folder.
     out: run folder; None for ./runs/<name made from what the run is>.
     """
 
@@ -119,6 +121,7 @@ class RunConfig:
     workers: int | None = None
     time_limit: float = TIME_LIMIT
     on_error: str = "skip"
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.data not in DATA_KINDS:
@@ -147,6 +150,12 @@ class RunConfig:
         return self.backend != "replay"
 
     def folder(self) -> Path:
+        """The run folder, or that of the shard inside of it."""
+        whole = self.whole_folder()
+        return whole if self.shard is None else whole / self.shard.folder
+
+    def whole_folder(self) -> Path:
+        """The run folder, whatever share of it is asked for."""
         return self.out if self.out is not None else Path("runs") / run_name(self.identity())
 
     def identity(self) -> dict[str, Any]:

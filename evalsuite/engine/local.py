@@ -102,7 +102,7 @@ class _SplitRun:
     def run(self) -> None:
         self._remove_damaged()
         done = self.store.done(self.name, self.split.name)
-        if self.total is not None and done[: self.total].count(1) == self.total:
+        if self.total is not None and done[: self.split.end].count(1) == self.total:
             return
         requests = self._requests(done)
         first = next(requests, None)
@@ -152,7 +152,8 @@ class _SplitRun:
         def wanted(position: int) -> bool:
             nonlocal positions
             positions = position + 1
-            return position >= len(done) or not done[position]
+            mine = self.config.shard is None or self.config.shard.holds(position)
+            return mine and (position >= len(done) or not done[position])
 
         for example in self.task.data.examples(self.split.name, start=wanted, stop=self.split.stop):
             if isinstance(example, BadExample):
@@ -166,7 +167,7 @@ class _SplitRun:
             if self._too_many_failed():
                 return
         if self.total is None:
-            self.total = positions
+            self.total = positions if self.config.shard is None else self.config.shard.of(positions)
 
     def _is_repeated(self, example: Example, tried_before: set[int]) -> bool:
         """Whether another example has this id: one that is on its way, or for a row that failed before, a stored one.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
-from evalsuite.engine.config import Limit, RunConfig
+from evalsuite.engine.config import RunConfig
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.precheck import refuse_broken_examples
 from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
@@ -35,7 +35,8 @@ FREE_SPACE_RESERVE = 50 << 20
 class SplitPlan:
     """One split of one task.
 
-    total: examples to answer (None: known at the end). stop: the position at which a limit ends it. stored: answers
+    total: examples to answer (None: known at the end), all of them or those of a shard. end: positions below which
+    they lie, where known. stop: the position at which a limit ends it. stored: answers
     among them that are there already; errors: error rows among them, which are tried again.
     """
 
@@ -44,6 +45,7 @@ class SplitPlan:
     stop: int | None
     stored: int
     errors: int
+    end: int | None = None
 
     @property
     def left(self) -> int | None:
@@ -110,7 +112,7 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
             data[spec.id],
             models[spec.id],
             data[spec.id].fingerprint(_splits(spec, config)),
-            tuple(_plan_split(spec.id, split, data[spec.id], config.limit, folder) for split in _splits(spec, config)),
+            tuple(_plan_split(spec.id, split, data[spec.id], config, folder) for split in _splits(spec, config)),
         )
         for spec in specs
     )
@@ -227,7 +229,8 @@ def _stored(folder: Path, task: str, split: str, stop: int | None) -> Count:
         return store.count(task, split, stop)
 
 
-def _plan_split(task: str, split: str, data: TaskData, limit: Limit | None, folder: Path) -> SplitPlan:
+def _plan_split(task: str, split: str, data: TaskData, config: RunConfig, folder: Path) -> SplitPlan:
+    limit = config.limit
     is_share = limit is not None and limit.fraction is not None
     # Reading local annotations once more is cheap; reading a remote data set is not, unless a share of it is asked for.
     total = data.count(split, exact=is_share or data.kind != "hub")
@@ -236,7 +239,8 @@ def _plan_split(task: str, split: str, data: TaskData, limit: Limit | None, fold
         stop = limit.of(total)
         total = stop if total is None else min(stop, total)
     count = _stored(folder, task, split, stop)
-    return SplitPlan(split, total, stop, count.stored - count.errors, count.errors)
+    share = total if total is None or config.shard is None else config.shard.of(total)
+    return SplitPlan(split, share, stop, count.stored - count.errors, count.errors, total)
 
 
 def _check_disk(plan: Plan) -> None:

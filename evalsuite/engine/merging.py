@@ -1,0 +1,115 @@
+"""The shards of a run become the run that one process would have made."""
+
+from __future__ import annotations
+
+import copy
+import heapq
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import StoreError
+from evalsuite.runfolder import MANIFEST, STORE, is_locked, locked, read_manifest, write_json
+from evalsuite.store import PredictionStore
+from evalsuite.types import Prediction
+
+_FOLDER = re.compile(r"shard-(\d+)-of-(\d+)")
+_BATCH = 512
+
+
+def merge_shards(folder: Path) -> int:
+    """Put the predictions of all shards below ``folder`` into one store there; returns how many it holds then.
+
+    The folder becomes the run that one process would have made. Doing it again, or after a kill, changes nothing else.
+    Raises StoreError when a shard is missing, still running, or not of the same run.
+    """
+    shards = _shards(folder)
+    manifests = [read_manifest(shard) for shard in shards]
+    _check_same(shards, manifests)
+    with locked(folder):
+        write_json(folder / MANIFEST, _merged(folder, manifests))
+        with PredictionStore(folder / STORE) as store, ExitStack() as stack:
+            parts = [stack.enter_context(PredictionStore(shard / STORE, read_only=True)) for shard in shards]
+            for task, split in sorted({place for part in parts for place in part.counts()}):
+                _copy(store, parts, task, split)
+            return sum(count.stored for count in store.counts().values())
+
+
+def _copy(store: PredictionStore, parts: Sequence[PredictionStore], task: str, split: str) -> None:
+    """In the order of the data, so that of two examples with one id the first one keeps it, as in a single process."""
+    done = store.done(task, split)
+    streams = [part.read(task, split) for part in parts]
+    ordered: Iterator[Prediction] = heapq.merge(*streams, key=lambda prediction: prediction.position)
+    missing = (item for item in ordered if item.position >= len(done) or not done[item.position])
+    while batch := list(islice(missing, _BATCH)):
+        store.add(batch)
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The folders of all shards, in order. Raises StoreError when they are not complete."""
+    found: dict[int, dict[int, Path]] = {}
+    for path in folder.glob("shard-*-of-*"):
+        if (match := _FOLDER.fullmatch(path.name)) and path.is_dir():
+            found.setdefault(int(match[2]), {})[int(match[1])] = path
+    if not found:
+        raise StoreError(f"{folder}: holds no shards; make them with: evalsuite run --shard 0/N --out {folder}")
+    if len(found) > 1:
+        counts = ", ".join(map(str, sorted(found)))
+        raise StoreError(f"{folder}: holds shards of runs in {counts} parts; move all but one kind away")
+    ((count, shards),) = found.items()
+    missing = [str(number) for number in range(count) if number not in shards]
+    if missing:
+        raise StoreError(f"{folder}: shard {', '.join(missing)} of {count} is missing; run it with the same command")
+    busy = [path.name for path in shards.values() if is_locked(path)]
+    if busy:
+        raise StoreError(f"{folder}: {', '.join(sorted(busy))} still runs")
+    return [shards[number] for number in range(count)]
+
+
+def _check_same(shards: Sequence[Path], manifests: Sequence[Mapping[str, Any]]) -> None:
+    """Raises StoreError that names what differs between a shard and the first one."""
+    first = manifests[0]
+    for shard, manifest in zip(shards, manifests, strict=True):
+        differing = [name for name in first["run"] if manifest["run"].get(name) != first["run"][name]]
+        tasks = {*first["tasks"], *manifest["tasks"]}
+        differing += [f"task {name}" for name in sorted(tasks) if _kept(first, name) != _kept(manifest, name)]
+        models = {*first["models"]} & {*manifest["models"]}  # a shard that had nothing to do loaded none
+        differing += [f"model {name}" for name in sorted(models) if _facts(first, name) != _facts(manifest, name)]
+        if differing:
+            raise StoreError(f"{shard}: is not of the same run as {shards[0].name}: {', '.join(differing)} differ")
+
+
+def _kept(manifest: Mapping[str, Any], task: str) -> Any:
+    entry = manifest["tasks"].get(task)
+    return entry and {name: entry[name] for name in ("model", "inference_digest", "data", "stops")}
+
+
+def _facts(manifest: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """What must agree: versions of packages may differ between machines, and are noted with each session."""
+    return {name: value for name, value in manifest["models"][model].items() if name != "versions"}
+
+
+def _merged(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The manifest of the whole run: a task is done when it is done in every shard."""
+    merged: dict[str, Any] = copy.deepcopy(dict(manifests[0]))
+    merged["name"] = folder.absolute().name
+    for name, entry in merged["tasks"].items():
+        states = [manifest["tasks"][name] for manifest in manifests]
+        worst = next((state for state in states if state["state"] != "done"), states[0])
+        entry.update(state=worst["state"], failure=worst["failure"])
+    for manifest in manifests:
+        merged["models"] = {**manifest["models"], **merged["models"]}
+    sessions = [session for manifest in manifests for session in manifest["sessions"]]
+    failures = {name: text for manifest in manifests for name, text in _last(manifest).get("failures", {}).items()}
+    statuses = {_last(manifest).get("status") for manifest in manifests}
+    last = {**sessions[-1], "failures": failures, "status": statuses.pop() if len(statuses) == 1 else "interrupted"}
+    merged["sessions"] = [*sessions[:-1], last]
+    return merged
+
+
+def _last(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    session: Mapping[str, Any] = manifest["sessions"][-1] if manifest["sessions"] else {}
+    return session
