@@ -19,8 +19,8 @@ class Settings:
     >>> settings.finish()
     """
 
-    def __init__(self, backend: str, values: Mapping[str, str]) -> None:
-        self._backend, self._values = backend, dict(values)
+    def __init__(self, name: str, values: Mapping[str, str], kind: str = "backend") -> None:
+        self._name, self._kind, self._values = name, kind, dict(values)
         self._known: list[str] = []
 
     def text(self, name: str, default: str) -> str:
@@ -58,11 +58,11 @@ class Settings:
     def finish(self) -> None:
         """Raises UnknownName for a setting that was given but never read."""
         for name in self._values:
-            raise UnknownName(f"option of backend {self._backend}:", name, self._known)
+            raise UnknownName(f"option of {self._kind} {self._name}:", name, self._known)
 
     def _take(self, name: str) -> str | None:
         self._known.append(name)
         return self._values.pop(name, None)
 
     def _wrong(self, name: str, value: str, way_out: str) -> UsageError:
-        return UsageError(f"backend {self._backend!r}: option {name}={value!r} is not valid. {way_out}")
+        return UsageError(f"{self._kind} {self._name!r}: option {name}={value!r} is not valid. {way_out}")

@@ -110,6 +110,15 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="A process for each, such as 0,1,2,3 for four GPUs, or cpu,cpu; their shares are merged at the end.",
 )
+@click.option("--engine", default="local", show_default=True, help="local: in this process. ray: workers, see docs.")
+@click.option("--ray-address", metavar="ADDRESS", help="A running Ray cluster, such as auto. [default: one of its own]")
+@click.option(
+    "--engine-option",
+    "engine_options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of the ray engine: workers, gpus and cpus of each, piece (examples handed out at once).",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that prepare images. [default: number of cores]")
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Processes that score heavy metrics. [default: number of cores]"
@@ -183,6 +192,9 @@ def _config(given: dict[str, Any]) -> RunConfig:
         time_limit=given["time_limit"],
         on_error=given["on_error"],
         shard=_shard(given["shard"]),
+        engine=given["engine"],
+        engine_options=parse_pairs(given["engine_options"], "--engine-option"),
+        ray_address=given["ray_address"],
     )
 
 

@@ -15,6 +15,7 @@ from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
 PROTOCOLS = ("paligemma", "official")
+ENGINES = ("local", "ray")
 ON_ERROR = ("skip", "stop")
 TIME_LIMIT = 300.0
 """Seconds that one example may take to be prepared, or to be scored in a process of its own."""
@@ -98,6 +99,7 @@ class RunConfig:
     time_limit: seconds that one example may take to be prepared, or to be scored in a process of its own.
     on_error: ``skip`` counts an example that cannot be used against max_errors; ``stop`` reads all data first, opens
         all images, and refuses to begin when one is broken; max_errors is then 0.
+    engine: ``local``, or ``ray`` for several workers; engine_options are its settings, ray_address an existing cluster.
     shard: answer this share alone, in a folder of its own inside of the run folder.
     out: run folder; None for ./runs/<name made from what the run is>.
     """
@@ -122,6 +124,9 @@ class RunConfig:
     time_limit: float = TIME_LIMIT
     on_error: str = "skip"
     shard: Shard | None = None
+    engine: str = "local"
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+    ray_address: str | None = None
 
     def __post_init__(self) -> None:
         if self.data not in DATA_KINDS:
@@ -130,6 +135,10 @@ class RunConfig:
             raise UnknownName("protocol", self.protocol, PROTOCOLS, "--protocol")
         if self.on_error not in ON_ERROR:
             raise UnknownName("policy", self.on_error, ON_ERROR, "--on-error")
+        if self.engine not in ENGINES:
+            raise UnknownName("engine", self.engine, ENGINES, "--engine")
+        if self.engine == "local" and (self.engine_options or self.ray_address):
+            raise UsageError("--engine-option and --ray-address are for --engine ray")
         if not self.time_limit > 0:
             raise UsageError(f"--time-limit {self.time_limit:g}: give a number of seconds greater than 0")
         if self.data == "files" and self.data_dir is None:

@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from evalsuite.backends.base import Backend, BatchInterrupted, Prepared
 from evalsuite.data import BadExample
@@ -20,21 +21,30 @@ from evalsuite.errors import BackendError, BackendOutOfMemory
 from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
 from evalsuite.store import PredictionStore, as_duplicate
-from evalsuite.types import Example, ExampleKey, Generation, Prediction, Request
+from evalsuite.types import Example, ExampleKey, Generation, JsonValue, Prediction, Request
 
 STORE_EVERY = 64  # examples that cannot be asked about are stored in groups
 FAILURES_SHOWN = 3
 
 
+@runtime_checkable
+class Pool(Protocol):
+    """Several workers with a backend each, which prepare, batch and answer by themselves."""
+
+    def describe(self) -> Mapping[str, JsonValue]: ...
+    def answers(self, requests: Iterable[Request]) -> Iterator[list[Generation]]: ...
+    def close(self) -> None: ...
+
+
 class LazyBackend:
     """The backend of one checkpoint, loaded when a first example needs it: a finished run loads no model."""
 
-    def __init__(self, load: Callable[[], Backend]) -> None:
+    def __init__(self, load: Callable[[], Backend | Pool]) -> None:
         self._load = load
         self._error: Exception | None = None
-        self.loaded: Backend | None = None
+        self.loaded: Backend | Pool | None = None
 
-    def get(self) -> Backend:
+    def get(self) -> Backend | Pool:
         """Raises what loading raised, every time; it is tried once."""
         if self._error is not None:
             raise self._error
@@ -117,7 +127,13 @@ class _SplitRun:
         if self.outcome.over_budget is None and self.broken_off is not None:
             raise self.broken_off
 
-    def _answer(self, requests: Iterable[Request], backend: Backend) -> None:
+    def _answer(self, requests: Iterable[Request], backend: Backend | Pool) -> None:
+        if isinstance(backend, Pool):
+            for answers in backend.answers(requests):
+                self._store(answers)
+                if self._too_many_failed():
+                    return
+            return
         workers = self.config.workers or os.cpu_count() or 1
         limits = BatchSizer.of(backend.limits)
         with contextlib.closing(prepare_ahead(requests, backend, workers, self.config.time_limit)) as prepared:

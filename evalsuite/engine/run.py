@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.backends import create_backend
-from evalsuite.backends.base import Backend
+from evalsuite.backends.base import Backend, BackendOptions
+from evalsuite.engine.config import RunConfig
 from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
@@ -16,6 +18,9 @@ from evalsuite.engine.plan import Plan, TaskPlan, backend_options
 from evalsuite.errors import StoreError
 from evalsuite.runfolder import STORE, describe_failure, locked
 from evalsuite.store import PredictionStore
+
+if TYPE_CHECKING:
+    from evalsuite.engine.ray_pool import RayPool
 
 
 @dataclass
@@ -68,12 +73,21 @@ def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
     session.ended(status, outcome.answered, outcome.errors)
 
 
+def _load(config: RunConfig, options: BackendOptions) -> Backend | RayPool:
+    if config.engine == "local":
+        return create_backend(config.backend, options)
+    from evalsuite.engine.ray_pool import RayOptions, RayPool
+
+    settings = RayOptions.read(config.engine_options, config.ray_address)
+    return RayPool(config.backend, options, settings, config.workers, config.time_limit)
+
+
 @contextmanager
 def _lazy_backend(plan: Plan, model: str | None, session: Session, observer: Observer) -> Iterator[LazyBackend]:
     """The backend of one checkpoint, closed at the end when it was loaded."""
 
-    def load() -> Backend:
-        backend = create_backend(plan.config.backend, backend_options(plan.config, model))
+    def load() -> Backend | RayPool:
+        backend = _load(plan.config, backend_options(plan.config, model))
         session.model_loaded(model, backend.describe())
         return backend
 
