@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 
 from evalsuite.backends import check_backend, create_backend
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.server.endpoint import Endpoint, find_proxy, read_key
 from evalsuite.errors import BackendError, EvalsuiteError, UnknownName, UsageError
 from evalsuite.types import ImagePreparation, Request
 
@@ -306,7 +309,11 @@ def test_a_server_that_lists_no_models_can_still_be_asked(
     for _ in range(2):
         with pytest.raises(BackendError, match="check_model=false"):
             check_backend("server", settings(server))
+    server.faults["GET"] = [openai_server.status(404)]
     assert ask(backend(check_model="false"), make_request())[0].error is None
+    server.faults["GET"] = [openai_server.status(401)]
+    with pytest.raises(BackendError, match=r"answered 401.*api_key_env=NAME names$"):
+        backend(check_model="false")
 
 
 @pytest.mark.parametrize(
@@ -363,8 +370,6 @@ def test_the_key_comes_from_the_environment_and_is_sent_only(
 
 
 def test_the_default_key_never_goes_in_clear_text_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalsuite.backends.server.endpoint import Endpoint, read_key
-
     monkeypatch.setenv("OPENAI_API_KEY", " k3y\n")
     keys = {
         url: read_key(None, Endpoint.parse(url)) for url in ("http://10.1.2.3/v1", "http://[::1]:8/v1", "https://h/v1")
@@ -375,6 +380,34 @@ def test_the_default_key_never_goes_in_clear_text_to_another_machine(monkeypatch
     with pytest.raises(UsageError, match="holds no key") as caught:
         read_key(None, Endpoint.parse("https://h/v1"))
     assert "k3y" not in str(caught.value)
+
+
+def test_https_goes_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is asked for a tunnel; the key stays inside of it."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://me:pass@127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "inside.test")
+        monkeypatch.setenv("OPENAI_API_KEY", "k3y")
+        asked: list[bytes] = []
+
+        def refuse() -> None:
+            connection, _ = proxy.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        options = BackendOptions("fake", {}, {"url": "https://far.test/v1", "retries": "0"})
+        with pytest.raises(
+            BackendError, match=r"nothing answers at https://far.test/v1 \(Tunnel connection failed: 403"
+        ):
+            create_backend("server", options)
+        thread.join()
+    assert asked[0].startswith(b"CONNECT far.test:443 ") and b"Proxy-Authorization: Basic bWU6cGFzcw==" in asked[0]
+    assert b"k3y" not in asked[0]
+    for url in ("https://inside.test/v1", "https://127.0.0.1/v1", "http://far.test/v1"):
+        assert find_proxy(Endpoint.parse(url)) is None
 
 
 def test_beams_and_forbidden_tokens_are_refused_with_a_way_out(backend: Callable[..., Any], make_request: Make) -> None:

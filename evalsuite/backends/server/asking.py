@@ -74,7 +74,7 @@ class Asker:
                     answer = read(reply.body)
                 except Fault as met:
                     if met.overload:
-                        self._gate.overloaded(started, met.wait)
+                        self._gate.overloaded(started)
                     # An attempt that the deadline cut short says less than the one before it.
                     fault = met if fault is None or time.monotonic() < given_up else fault
                 else:
@@ -92,6 +92,8 @@ class Asker:
             seconds = random.uniform(0, min(LONGEST_BACKOFF, self._backoff * 2.0**attempts))
             seconds += fault.wait or 0.0
             if time.monotonic() + seconds < given_up:
+                if fault.overload and fault.wait:
+                    self._gate.close_for(fault.wait)
                 if stop.wait(seconds):
                     raise Stopped
                 return

@@ -22,6 +22,8 @@ from evalsuite.backends.server.transport import Transport
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.types import Generation, JsonValue, Request
 
+LIST_TIMEOUT, LIST_DEADLINE = 30.0, 60.0
+"""Seconds for the list of models: nothing is computed for it, though a server that still loads may ask to wait."""
 IMAGE_COST = 256  # tokens of an image, where only relative work counts
 
 
@@ -32,12 +34,16 @@ class Connection:
         self.options = options
         self.key = read_key(options.api_key_env, options.url)
         self.transport = Transport(options.url, self.key)
-        self.asker = Asker(
+        self.asker = self._asker(options.timeout, options.deadline)
+
+    def _asker(self, timeout: float, deadline: float) -> Asker:
+        options = self.options
+        return Asker(
             self.transport,
             str(options.url),
             Gate(options.concurrency),
-            timeout=options.timeout,
-            deadline=options.deadline,
+            timeout=timeout,
+            deadline=deadline,
             retries=options.retries,
             backoff=options.backoff,
         )
@@ -48,16 +54,15 @@ class Connection:
         Raises BackendError when the server does not answer or has no such model, UsageError when it has several.
         """
         url = self.options.url
+        asker = self._asker(min(self.options.timeout, LIST_TIMEOUT), min(self.options.deadline, LIST_DEADLINE))
         try:
-            models, _ = self.asker.ask("GET", "/models", None, read_models)
+            models, _ = asker.ask("GET", "/models", None, read_models)
         except Fault as fault:
-            if name is not None and not self.options.check_model:
+            lists_none = fault.status in (200, 404, 405)
+            if lists_none and name is not None and not self.options.check_model:
                 return ListedModel(name)
-            raise BackendError(
-                f"{self.public(fault)}. A server that lists no models needs --option check_model=false"
-                if not fault.retry
-                else self.public(fault)
-            ) from None
+            hint = ". A server that lists no models needs --option check_model=false" if lists_none else ""
+            raise BackendError(f"{self.public(fault)}{hint}") from None
         listed = {model.id: model for model in models}
         if name is None:
             if len(listed) == 1:

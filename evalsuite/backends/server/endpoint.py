@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evalsuite.errors import UsageError
@@ -80,3 +82,35 @@ def read_key(variable: str | None, endpoint: Endpoint) -> str | None:
     if not key.isascii() or not key.isprintable():
         raise UsageError(f"the environment variable {variable or DEFAULT_KEY_VARIABLE} holds no key, but other signs")
     return key or None
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """headers: what opens the proxy, where its address holds a name and password."""
+
+    host: str
+    port: int
+    headers: Mapping[str, str]
+
+
+def find_proxy(endpoint: Endpoint) -> Proxy | None:
+    """The proxy of HTTPS_PROXY that an https address is reached through, unless NO_PROXY says otherwise; else None."""
+    import urllib.request
+
+    if endpoint.scheme != "https" or endpoint.is_local or urllib.request.proxy_bypass(endpoint.host):
+        return None
+    address = urllib.request.getproxies().get("https")
+    if not address:
+        return None
+    try:
+        parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host:
+        raise UsageError("the environment variable HTTPS_PROXY holds no address such as http://proxy:3128")
+    headers = {}
+    if parts.username is not None:
+        pair = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return Proxy(host, port or 80, headers)

@@ -12,7 +12,7 @@ class Fault(Exception):
     """One attempt that brought no answer.
 
     retry: another attempt may help. whole: it concerns the server, not one example. overload: ask less at once.
-    wait: seconds that the server asks us to wait (Retry-After).
+    wait: seconds that the server asks us to wait (Retry-After). status: of HTTP, where there was a reply.
     """
 
     def __init__(
@@ -23,9 +23,10 @@ class Fault(Exception):
         whole: bool = False,
         overload: bool = False,
         wait: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.retry, self.whole, self.overload, self.wait = retry, whole, overload, wait
+        self.retry, self.whole, self.overload, self.wait, self.status = retry, whole, overload, wait, status
 
 
 def status_fault(url: str, status: int, body: bytes, wait: float | None = None) -> Fault:
@@ -43,9 +44,11 @@ def status_fault(url: str, status: int, body: bytes, wait: float | None = None) 
             f"{what}: no such model or address. The address usually ends in /v1 (--option url=…); "
             "--model is a name that the server lists under /models",
             whole=True,
+            status=status,
         )
     if 300 <= status < 400 or status == 405:
-        return Fault(f"{what}: this is not the address of the endpoint itself. Correct --option url=…", whole=True)
+        way_out = "this is not the address of the endpoint itself. Correct --option url=…"
+        return Fault(f"{what}: {way_out}", whole=True, status=status)
     if code == "insufficient_quota":
         return Fault(
             f"{what}: the quota is used up. What was answered is stored; resume when there is more", whole=True

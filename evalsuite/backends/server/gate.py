@@ -41,14 +41,16 @@ class Gate:
                 self._active -= 1
                 self._changed.notify()
 
-    def overloaded(self, since: float, wait: float | None = None) -> None:
-        """A request that passed at ``since`` met an overload; ``wait``: nobody passes for so many seconds."""
+    def overloaded(self, since: float) -> None:
+        """A request that passed at ``since`` met an overload."""
         with self._changed:
-            now = time.monotonic()
             if since > self._halved:
-                self.limit, self._halved = max(1.0, self.limit / 2), now
-            if wait is not None:
-                self._closed_until = max(self._closed_until, now + wait)
+                self.limit, self._halved = max(1.0, self.limit / 2), time.monotonic()
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody pass for so long: the server asked for it."""
+        with self._changed:
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
     def succeeded(self) -> None:
         with self._changed:

@@ -15,7 +15,7 @@ from evalsuite.errors import UsageError
 
 RESERVED = (
     *("model", "messages", "prompt", "stream", "n", "best_of", "echo", "chat_template"),
-    *("max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs"),
+    *("max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs", "api_key", "authorization"),
 )
 """Fields of a request's body that ``extra`` may not set: they have options of their own, or are not offered."""
 

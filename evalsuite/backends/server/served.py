@@ -37,6 +37,7 @@ def read_models(body: bytes) -> list[ListedModel]:
         raise Fault(
             "its list of models cannot be read, as if this were not the address of an OpenAI-compatible server",
             whole=True,
+            status=200,
         )
     return [_listed(entry) for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
 

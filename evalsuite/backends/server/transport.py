@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from evalsuite.backends.server.endpoint import Endpoint
+from evalsuite.backends.server.endpoint import Endpoint, find_proxy
 from evalsuite.backends.server.faults import Fault
 
 MAX_REPLY = 8 << 20
@@ -40,6 +40,7 @@ class Transport:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._tls = ssl.create_default_context() if endpoint.scheme == "https" else None
+        self._proxy = find_proxy(endpoint)
         self._mine = threading.local()
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()
@@ -92,11 +93,7 @@ class Transport:
         place = self._endpoint
         connection: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
         if connection is None:
-            if self._tls is not None:
-                connection = http.client.HTTPSConnection(place.host, place.port, context=self._tls)
-            else:
-                connection = http.client.HTTPConnection(place.host, place.port)
-            self._mine.connection = connection
+            connection = self._mine.connection = self._new_connection()
             with self._lock:
                 self._open.add(connection)
         if connection.sock is not None and time.monotonic() - self._mine.used > MAX_IDLE:
@@ -115,6 +112,16 @@ class Transport:
                     whole=True,
                 ) from None
         connection.sock.settimeout(seconds)
+        return connection
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        place = self._endpoint
+        if self._tls is None:
+            return http.client.HTTPConnection(place.host, place.port)
+        if self._proxy is None:
+            return http.client.HTTPSConnection(place.host, place.port, context=self._tls)
+        connection = http.client.HTTPSConnection(self._proxy.host, self._proxy.port, context=self._tls)
+        connection.set_tunnel(place.host, place.port, self._proxy.headers)
         return connection
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
