@@ -95,6 +95,11 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
         specs = [with_locked_revisions(spec, lock) for spec in specs]
     models = {spec.id: model_for(spec, config) for spec in specs}
     problems = _Problems()
+    if config.engine == "ray":
+        from evalsuite.engine import ray_pool
+
+        with problems.collected():
+            ray_pool.check(config)
     for model in dict.fromkeys(models.values()):
         with problems.collected():
             check_backend(config.backend, backend_options(config, model))

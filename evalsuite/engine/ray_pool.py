@@ -9,9 +9,11 @@ how they are batched, so that results are those of a single process.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from evalsuite.backends import create_backend
 from evalsuite.backends.base import BackendOptions, BatchLimits
 from evalsuite.backends.settings import Settings
 from evalsuite.engine.batching import BatchSizer, pack
+from evalsuite.engine.config import RunConfig
 from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import BackendError, EvalsuiteError, MissingDependency, UsageError
 from evalsuite.types import Generation, JsonValue, Request
@@ -189,6 +192,13 @@ def _after_death(piece: _Piece, again: deque[_Piece]) -> Request | None:
     return None
 
 
+def check(config: RunConfig) -> RayOptions:
+    """The options of a run, before anything starts. Raises MissingDependency, UsageError or UnknownName."""
+    if sys.modules.get("ray", True) is None or importlib.util.find_spec("ray") is None:
+        raise MissingDependency("--engine ray", needs="ray", extra="ray")
+    return RayOptions.read(config.engine_options, config.ray_address)
+
+
 def _chunks(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
     stream = iter(requests)
     while chunk := list(itertools.islice(stream, size)):
@@ -197,10 +207,8 @@ def _chunks(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
 
 def _start(options: RayOptions) -> Any:
     """Ray, connected: to the cluster at the address, or to one of its own on this machine."""
-    try:
-        import ray
-    except ImportError:
-        raise MissingDependency("--engine ray", needs="ray", extra="ray") from None
+    import ray
+
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         ray.init(

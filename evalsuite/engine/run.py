@@ -76,10 +76,9 @@ def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
 def _load(config: RunConfig, options: BackendOptions) -> Backend | RayPool:
     if config.engine == "local":
         return create_backend(config.backend, options)
-    from evalsuite.engine.ray_pool import RayOptions, RayPool
+    from evalsuite.engine.ray_pool import RayPool, check
 
-    settings = RayOptions.read(config.engine_options, config.ray_address)
-    return RayPool(config.backend, options, settings, config.workers, config.time_limit)
+    return RayPool(config.backend, options, check(config), config.workers, config.time_limit)
 
 
 @contextmanager
