@@ -87,22 +87,22 @@ Non-entailment sentences (`non_entailment`) need somebody who looks at every sen
     evalsuite ratings check sheet.csv                                  how much is rated, majority, agreement, kappa
     evalsuite score runs/NAME --metric-option non_entailment.ratings=sheet.csv
 
-One sheet for all raters, or a folder with one each; cells hold Entailment, Neutral, Contradiction or Nothing to assess. A
-sheet that is there already is never written over.
+One sheet for all raters, or a folder with one each; cells hold Entailment, Neutral, Contradiction or Nothing to assess.
+A sheet that is there already is never written over.
 
     evalsuite ratings judge runs/NAME sheet.csv --url http://127.0.0.1:8000/v1 --model JUDGE --out judged.csv
 
-has a model behind a server ([backends.md](backends.md#server)) rate the sentences instead. It sees the image, the caption for
-context and one sentence, at temperature 0, and must answer with exactly one of the four; anything else is no rating. The
-prompt is `evalsuite.judging.PROMPT`. Ratings are written as they come; the same command again asks for what is missing
-only. `--option` takes the settings of the backend, `--max-new-tokens` makes room for models that think before they answer
-with the rating alone.
+has a model behind a server ([backends.md](backends.md#server)) rate the sentences instead. It sees the image, the
+caption for context and one sentence, at temperature 0, and must answer with exactly one of the four; anything else is
+no rating. The prompt is `evalsuite.judging.PROMPT`. Ratings are written as they come; the same command again asks for
+what is missing only. `--option` takes the settings of the backend, `--max-new-tokens` makes room for models that think
+before they answer with the rating alone.
 
 A judge is no person. Its ratings stand in a column `rating_judge:MODEL@promptVERSION` of a file of their own; sheets in
-which people and a model rated are refused together; the signature of a value names the judge and the version of its prompt,
-and no published value is set beside it. How far a judge agrees with people is for you to measure before you trust
-it. What a caption says can try to sway it; the prompt marks the texts and says that they are no instructions, which helps and
-does not prove anything.
+which people and a model rated are refused together; the signature of a value names the judge and the version of its
+prompt, and no published value is set beside it. How far a judge agrees with people is for you to measure before you
+trust it. What a caption says can try to sway it; the prompt marks the texts and says that they are no instructions,
+which helps and does not prove anything.
 """
 
 
