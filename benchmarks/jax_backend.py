@@ -2,10 +2,10 @@
 
     python benchmarks/jax_backend.py [--examples N] [--medium]
 
-Both answer the same prompts of 8 to 60 words on rendered images, resized to 224 px (256 image tokens), in batches of 16,
-with up to 16 new tokens, float32, through the engine's own preparing and packing. The first pass, in which jax compiles,
-is timed apart; then the two take turns and the best of three counts. ``--medium`` takes a random PaliGemma 2 of 127 M
-parameters (SigLIP-B, 6 layers of width 1,024) instead of the tiny one.
+Both answer the same prompts of 8 to 60 words on rendered images, resized to 224 px (256 image tokens), in batches of
+16, with up to 16 new tokens, float32, through the engine's own preparing and packing. The first pass, in which jax
+compiles, is timed apart; then the two take turns and the best of three counts. ``--medium`` takes a random PaliGemma 2
+of 183 M parameters (SigLIP-B, 6 layers of width 1,024) instead of the tiny one.
 """
 
 from __future__ import annotations
@@ -67,9 +67,8 @@ def compare(folder: Path, count: int) -> None:
     print(f"{count} prompts of mixed length, batches of {BATCH}, {NEW_TOKENS} new tokens at most, float32")
     print(f"{torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}")
     for name in backends:
-        print(
-            f"  {name:6} {count / best[name]:8.2f} examples/s   first pass {first[name]:6.1f} s, then {best[name]:6.2f} s"
-        )
+        rate = f"{count / best[name]:8.2f} examples/s"
+        print(f"  {name:6} {rate}   first pass {first[name]:6.1f} s, then {best[name]:6.2f} s")
     print(f"  programs compiled by jax: {backends['jax'].programs.compiled}")
     print(f"  time of jax / torch = {best['jax'] / best['torch']:.2f}")
 

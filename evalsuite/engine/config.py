@@ -14,7 +14,7 @@ from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
 PROTOCOLS = ("paligemma", "official")
-NEUTRAL_OPTIONS = ("batch_size", "max_batch_cost", "threads")
+NEUTRAL_OPTIONS = ("batch_size", "compilation_cache", "devices", "max_batch_cost", "threads")
 """Settings of backends by which a greedy answer does not change, so that a run resumes under others."""
 
 

@@ -52,7 +52,8 @@ def npz(arrays: Arrays, write_npz: Callable[..., Path], tmp_path: Path) -> Path:
 
 def test_planning_loads_neither_jax_nor_transformers(npz: Path) -> None:
     code = (
-        "import sys; from evalsuite.backends import jax_paligemma as b; from evalsuite.backends.base import BackendOptions;"
+        "import sys; from evalsuite.backends import jax_paligemma as b;"
+        "from evalsuite.backends.base import BackendOptions;"
         "b.check(BackendOptions('tiny', {}, {}));"
         f"b.check(BackendOptions({str(npz)!r}, {{}}, {{'tokenizer': {str(tiny_checkpoint())!r}}}));"
         "print(sorted({'jax', 'torch', 'transformers'} & set(sys.modules)))"
