@@ -41,6 +41,7 @@ NEEDS = (
     _Need("torch", "torch", "--backend torch"),
     _Need("transformers", "torch", "--backend torch"),
     _Need("sentencepiece", "torch", "checkpoints that carry only tokenizer.model"),
+    _Need("jax", "jax", "--backend jax"),
     _Need("av", "torch", "video files (video tasks with --data hub or files)"),
     _Need("radgraph", "radgraph", "RadGraph F1"),
     _Need("pycocoevalcap", "java-captions", "METEOR and SPICE"),

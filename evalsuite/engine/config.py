@@ -21,6 +21,8 @@ TIME_LIMIT = 300.0
 """Seconds that one example may take to be prepared, or to be scored in a process of its own."""
 NEUTRAL_OPTIONS = (
     "batch_size",
+    "compilation_cache",
+    "devices",
     "max_batch_cost",
     "threads",
     *("concurrency", "timeout", "deadline", "retries", "backoff", "check_model", "api_key_env"),

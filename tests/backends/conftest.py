@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +106,24 @@ def torch_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
+def jax_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
+    """``jax_backend(model, **options)``: a backend on one CPU device, loaded once per session."""
+    from evalsuite.backends import jax_paligemma
+
+    loaded: dict[str, Any] = {}
+
+    def load(model: str | Path = "tiny", **options: str) -> Any:
+        name = repr((str(model), sorted(options.items())))
+        if name not in loaded:
+            loaded[name] = jax_paligemma.create(BackendOptions(str(model), {}, {"device": "cpu", **options}))
+        return loaded[name]
+
+    yield load
+    for backend in loaded.values():
+        backend.close()
+
+
+@pytest.fixture(scope="session")
 def answers() -> Callable[..., list[Any]]:
     """``answers(backend, requests, batch_size)``: prepare and generate, in order."""
 
@@ -113,3 +133,38 @@ def answers() -> Callable[..., list[Any]]:
         return [generation for batch in batches for generation in backend.generate(batch)]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def big_vision_arrays(model_cache: Path) -> Callable[[str], dict[str, Any]]:
+    """``big_vision_arrays(family)``: the tiny checkpoint under big_vision's names, up to its last token."""
+    from safetensors.numpy import load_file
+
+    from evalsuite.backends.tiny import tiny_checkpoint
+    from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID
+
+    def make(family: str) -> dict[str, Any]:
+        folder = tiny_checkpoint(family)
+        config = json.loads((folder / "config.json").read_text())
+        values: dict[str, Any] = _module("big_vision_file").arrays(
+            load_file(folder / "model.safetensors"), config, IMAGE_TOKEN_ID
+        )
+        return values
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def write_npz() -> Callable[..., Path]:
+    """``write_npz(path, arrays, dtype)``: the file, as big_vision saves it."""
+    write: Callable[..., Path] = _module("big_vision_file").write
+    return write
+
+
+def _module(name: str) -> Any:
+    """A module beside this one; tests are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -40,9 +40,14 @@ def server_chat(fixtures: pytest.FixtureRequest) -> Any:
     return backend
 
 
+def jax_tiny(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("jax_backend")("tiny")
+
+
 BACKENDS: Mapping[str, Make] = {
     "echo": echo,
     "server": server_chat,
+    "jax": jax_tiny,
     "torch": torch_tiny,
     "torch-paligemma": torch_tiny_paligemma,
 }
@@ -97,7 +102,7 @@ def test_limits_allow_at_least_one_example(backend: Any) -> None:
 
 def test_the_description_is_plain_and_stable(backend: Any) -> None:
     facts = backend.describe()
-    assert facts["backend"] in ("echo", "server", "torch")
+    assert facts["backend"] in ("echo", "jax", "server", "torch")
     assert json.loads(json.dumps(facts)) == facts == backend.describe()
 
 

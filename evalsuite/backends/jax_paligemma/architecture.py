@@ -16,6 +16,12 @@ HEAD_DIM = 256  # what a Gemma config means that does not state it
 ATTENTION_CAP, OUTPUT_CAP = 50.0, 30.0  # of Gemma 2
 NARROW_HEADS = 128  # only Gemma 2 27B has them, and only there queries are scaled by width per head
 EPSILON = 1e-6  # of every norm, in all released models
+ROPE_BASE = 10_000.0
+FIXED = {
+    "text_config": {"rms_norm_eps": EPSILON, "rope_theta": ROPE_BASE},
+    "vision_config": {"layer_norm_eps": EPSILON},
+}
+"""What the forward pass takes for granted; a config may state it, but nothing else."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,8 @@ class Architecture:
 
 
 def from_config(checkpoint: Checkpoint) -> Architecture:
-    """Raises BackendError when ``config.json`` lacks a size that has no default."""
+    """Raises BackendError when ``config.json`` lacks a size that has no default, or states what is not done here."""
+    _check_fixed(checkpoint)
     text, vision = checkpoint.config.get("text_config", {}), checkpoint.config.get("vision_config", {})
     second = checkpoint.family == "paligemma2"
     try:
@@ -78,6 +85,18 @@ def from_config(checkpoint: Checkpoint) -> Architecture:
         raise BackendError(
             f"model {checkpoint.name}: config.json does not say {error}. Copy it from its base."
         ) from None
+
+
+def _check_fixed(checkpoint: Checkpoint) -> None:
+    for part, values in FIXED.items():
+        config = checkpoint.config.get(part, {})
+        stated = {**config, **(config.get("rope_parameters") or {})}
+        for name, value in values.items():
+            if stated.get(name, value) != value:
+                raise BackendError(
+                    f"model {checkpoint.name}: {part}.{name} is {stated[name]}, and backend jax knows only {value}. "
+                    "Use --backend torch."
+                )
 
 
 def from_shapes(name: str, shapes: Shapes) -> Architecture:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evalsuite.backends.checkpoints.inputs import PrefixInputs
 
 ROW_STEP = 4  # batches have 1, 4, 16, 64, ... rows per device
-FIRST_TEXT = 16  # prompts have 16, 32, 64, ... places
+FIRST_TEXT = 32  # prompts have 32, 64, 128, ... places, and images 0, 1, 2, 4, ... frames
 
 
 class HostBatch(NamedTuple):
@@ -35,6 +35,11 @@ def padded_text(tokens: int) -> int:
     return _next(tokens, FIRST_TEXT, 2)
 
 
+def padded_frames(frames: int) -> int:
+    """Places for so many images or frames."""
+    return _next(frames, 1, 2) if frames else 0
+
+
 def pad(inputs: Sequence[PrefixInputs], rows: int, side: int) -> HostBatch:
     """Prompts start at the first place; rows, places and frames that do not count are 0.
 
@@ -45,7 +50,8 @@ def pad(inputs: Sequence[PrefixInputs], rows: int, side: int) -> HostBatch:
     arrays = [item.pixels for item in inputs if item.pixels is not None]
     dtype = np.result_type(*arrays) if arrays else np.dtype(np.uint8)
     frame_counts, lengths = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
-    pixels = np.zeros((rows, max(item.frame_count for item in inputs), side, side, 3), dtype)
+    frames = padded_frames(max(item.frame_count for item in inputs))
+    pixels = np.zeros((rows, frames, side, side, 3), dtype)
     for row, item in enumerate(inputs):
         ids[row, : len(item.token_ids)] = item.token_ids
         lengths[row], frame_counts[row] = len(item.token_ids), item.frame_count

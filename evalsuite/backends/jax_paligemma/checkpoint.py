@@ -21,6 +21,7 @@ from evalsuite.errors import BackendError, UsageError
 from evalsuite.types import JsonValue
 
 NPZ = ".npz"
+IMAGE_ID = 256000  # what transformers takes where a config does not say it
 SENTENCEPIECE, TOKENIZER_JSON = "tokenizer.model", "tokenizer.json"
 
 
@@ -41,22 +42,14 @@ class JaxCheckpoint:
     @classmethod
     def open(cls, options: BackendOptions, settings: JaxOptions) -> JaxCheckpoint:
         """Built (tiny) or downloaded (hub id) if need be. Raises BackendError when it cannot be used."""
-        if is_npz(options.model):
-            return _open_npz(options, settings)
-        checkpoint = resolve(options)
-        if not checkpoint.is_paligemma:
-            raise BackendError(
-                f"model {checkpoint.name}: is a {checkpoint.family} model, and backend jax runs PaliGemma only. "
-                "Use --backend torch."
-            )
-        _check_tokenizer(settings.tokenizer)
-        return cls(checkpoint, from_config(checkpoint), settings.tokenizer)
+        return _open_npz(options, settings) if is_npz(options.model) else _open_hub(resolve(options), settings)
 
     @property
     def name(self) -> str:
         return self.checkpoint.name
 
     def weights(self) -> WeightReader:
+        """Raises BackendError when arrays are missing or of a wrong shape; none is read yet."""
         if is_npz(self.name):
             return BigVisionWeights(self.name, self.checkpoint.folder, self.sizes)
         return HubWeights(self.checkpoint, self.sizes)
@@ -79,7 +72,10 @@ class JaxCheckpoint:
         big_vision has no image token: location and segmentation tokens are the last rows of its embedding.
         """
         rows = self.sizes.vocabulary
-        image_id = rows if is_npz(self.name) else int(self.checkpoint.config.get("image_token_index", rows))
+        config = self.checkpoint.config
+        image_id = (
+            rows if is_npz(self.name) else config.get("image_token_id", config.get("image_token_index", IMAGE_ID))
+        )
         path = self.tokenizer_path or self.checkpoint.folder
         if path.is_dir():
             return PromptTokenizer.load(path, rows, image_id)
@@ -98,10 +94,22 @@ def check_checkpoint(options: BackendOptions, settings: JaxOptions) -> None:
         return
     check_model(options)
     _check_tokenizer(settings.tokenizer)
+    if options.model and Path(options.model).expanduser().is_dir():
+        _open_hub(resolve(options), settings).weights()
 
 
 def is_npz(model: str | None) -> bool:
     return model is not None and model.endswith(NPZ)
+
+
+def _open_hub(checkpoint: Checkpoint, settings: JaxOptions) -> JaxCheckpoint:
+    if not checkpoint.is_paligemma:
+        raise BackendError(
+            f"model {checkpoint.name}: is a {checkpoint.family} model, and backend jax runs PaliGemma only. "
+            "Use --backend torch."
+        )
+    _check_tokenizer(settings.tokenizer)
+    return JaxCheckpoint(checkpoint, from_config(checkpoint), settings.tokenizer)
 
 
 def _open_npz(options: BackendOptions, settings: JaxOptions) -> JaxCheckpoint:

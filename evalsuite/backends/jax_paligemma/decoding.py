@@ -98,7 +98,7 @@ def start(
         finished=finished,
     )
     logits = jnp.broadcast_to(logits[:, None], (batch, beams, logits.shape[-1]))
-    return prefix, _choose(sizes, rule, search, logits, forbidden)
+    return prefix, choose(sizes, rule, search, logits, forbidden)
 
 
 def extend(
@@ -119,7 +119,7 @@ def extend(
         last = search.place - 1
         tokens = jax.lax.dynamic_index_in_dim(search.tokens, last, axis=2, keepdims=False)
         written, logits = read_token(sizes, weights, prefix, search.written, tokens, last)
-        return _choose(sizes, rule, search._replace(written=written), logits, forbidden)
+        return choose(sizes, rule, search._replace(written=written), logits, forbidden)
 
     return jax.lax.while_loop(goes_on, step, search)
 
@@ -158,7 +158,7 @@ def _cut(ids: list[int], scores: list[float], end: int) -> Answer:
     return tuple(ids[:length]), tuple(scores[:length])
 
 
-def _choose(sizes: Architecture, rule: Rule, search: Search, logits: Array, forbidden: Array) -> Search:
+def choose(sizes: Architecture, rule: Rule, search: Search, logits: Array, forbidden: Array) -> Search:
     """The next token of every hypothesis; logits: (b, q, vocabulary)."""
     values = log_softmax(sizes, logits)
     if search.finished is not None:

@@ -17,14 +17,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from evalsuite.backends.jax_paligemma.architecture import EPSILON, Architecture
+from evalsuite.backends.jax_paligemma.architecture import EPSILON, ROPE_BASE, Architecture
 
 Weights = Mapping[str, Any]
 Attend = Callable[[Array, Array, Array], tuple[Array, Array, Array]]
 """From queries (b, tokens, g, r, h), keys and values (b, tokens, g, h) to what the queries see, of their shape, and
 the keys and values to keep, (b, ..., g, tokens, h)."""
 
-ROPE_BASE = 10_000.0
 HIDDEN = -1e30  # attention logit of what may not be seen
 MAX_LOGITS = 1 << 26  # attention logits that are held at once (256 MB in float32)
 
