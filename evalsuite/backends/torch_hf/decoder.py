@@ -9,14 +9,13 @@ big_vision ``models/proj/paligemma/paligemma.py``; Gemma 2's sliding window is o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from evalsuite.backends.checkpoints.inputs import PrefixInputs
 from evalsuite.backends.torch_hf.cache import GrowingCache, grown
 
 FRAMES_TOKENS = {"cpu": 8192, "cuda": 65536}  # image tokens per pass of the vision tower
@@ -43,23 +42,6 @@ class Decoder(Protocol):
     def log_softmax(self, logits: Tensor) -> Tensor:
         """Log-probabilities, of the same shape."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixInputs:
-    """One prepared prompt.
-
-    pixels: (frames, side, side, 3) in [0, 255], uint8 or float32; or, when ``normalised``, (frames, 3, side, side)
-    as the vision tower takes them; None without images. token_ids: BOS, prefix, newline.
-    """
-
-    token_ids: tuple[int, ...]
-    pixels: NDArray[Any] | None = None
-    normalised: bool = False
-
-    @property
-    def frame_count(self) -> int:
-        return 0 if self.pixels is None else len(self.pixels)
 
 
 class PrefixDecoder:

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.backends.base import Prepared
+from evalsuite.backends.checkpoints.inputs import PrefixInputs, forbidden_ids, prepared_prefix, reference_pixels
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.beam import beam_search
-from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
+from evalsuite.backends.torch_hf.decoder import PrefixDecoder
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.preparation import prepare_frames, request_frames
+from evalsuite.preparation import request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 CHECK_EVERY = {"cpu": 1}  # elsewhere looking at the device every step would make it wait
 OTHER_CHECK_EVERY = 4
-END_OF_SEQUENCE = "<eos>"
 
 
 class PaliGemma:
@@ -54,10 +54,7 @@ class PaliGemma:
         """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
         pixels, normalised = self._pixels(request)
         inputs = PrefixInputs(self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised)
-        decoding = request.decoding
-        tokens = inputs.frame_count * self.tokens_per_frame + len(inputs.token_ids) + decoding.max_new_tokens
-        nbytes = 0 if pixels is None else pixels.nbytes
-        return Prepared(request, inputs, tokens * decoding.beam_size, group=decoding, nbytes=nbytes)
+        return prepared_prefix(request, inputs, self.tokens_per_frame, group=request.decoding)
 
     def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
         decoding = batch[0].request.decoding
@@ -77,14 +74,9 @@ class PaliGemma:
                 self.tokenizer.eos,
                 log_probabilities=decoding.log_probabilities,
                 check_every=self._check_every,
-                forbidden=self._forbidden(decoding.forbidden),
+                forbidden=forbidden_ids(decoding.forbidden, self.tokenizer),
             )
         return [self._generation(item, answer) for item, answer in zip(batch, answers, strict=True)]
-
-    def _forbidden(self, names: tuple[str, ...]) -> list[int]:
-        """Ids of the tokens that may not be chosen; a model without a token cannot choose it."""
-        found = (self.tokenizer.eos if name == END_OF_SEQUENCE else self.tokenizer.id_of(name) for name in names)
-        return [token for token in found if token is not None]
 
     def _generation(self, item: Prepared, answer: Answer) -> Generation:
         text = self.tokenizer.text(answer.token_ids)
@@ -92,11 +84,8 @@ class PaliGemma:
 
     def _pixels(self, request: Request) -> tuple[NDArray[Any] | None, bool]:
         """Pixels of all frames of all visuals in order, and whether they are normalised already."""
-        if not request.visuals:
-            return None, False
-        if self._image_processor is None:
-            frames = [frame for visual in request.visuals for frame in visual.frames()]
-            return prepare_frames(frames, self.resolution, request.preparation), False
+        if self._image_processor is None or not request.visuals:
+            return reference_pixels(request, self.resolution), False
         frames = request_frames(request)
         values = self._image_processor(images=frames, return_tensors="np")["pixel_values"]
         return np.asarray(values, np.float32), True
