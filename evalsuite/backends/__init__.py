@@ -15,6 +15,7 @@ from evalsuite.backends.base import Backend, BackendOptions
 from evalsuite.errors import UnknownName
 
 BACKENDS: dict[str, str] = {
+    "cpu": "evalsuite.backends.openvino_cpu",
     "echo": "evalsuite.backends.echo",
     "gemma_cpp": "evalsuite.backends.gemma_cpp",
     "jax": "evalsuite.backends.jax_paligemma",

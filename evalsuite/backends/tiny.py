@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ MAX_RESOLUTION = 448
 FAMILIES = ("paligemma", "paligemma2")
 TINY_MODELS = {"tiny": "paligemma2", "tiny-paligemma": "paligemma"}
 """Model names that mean a tiny checkpoint, and the family of each."""
+MID = "mid"
+"""Model name of a random PaliGemma 2 of 214 million parameters: large enough that weights, not calls, take the time."""
 ROW_LENGTH = 0.03  # root mean square of an embedding row
 END_SCALES = {"paligemma": 1.8, "paligemma2": 3.6}  # tried: the middle answer has a few words, the longest hundreds
 
@@ -52,6 +54,8 @@ class TinyShape:
     vision_mlp: int = 128
     vision_layers: int = 2
     vision_heads: int = 4
+    vocabulary: int = VOCABULARY_SIZE
+    largest_gain: float = 2.0
 
     @property
     def kv_heads(self) -> int:
@@ -67,6 +71,22 @@ class TinyShape:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+MID_SHAPE = TinyShape(
+    resolution=224,
+    hidden=1024,
+    mlp=4096,
+    layers=6,
+    heads=4,
+    head_dim=256,
+    vision_hidden=768,
+    vision_mlp=3072,
+    vision_layers=12,
+    vision_heads=12,
+    vocabulary=32768,
+    largest_gain=1.0,
+)
+
+
 def tiny_checkpoint(
     family: str = "paligemma2", seed: int = 0, resolution: int = 56, sliding_window: int | None = None
 ) -> Path:
@@ -78,12 +98,29 @@ def tiny_checkpoint(
     """
     if family not in FAMILIES:
         raise UsageError(f"tiny model: unknown family {family!r}. {did_you_mean(family, FAMILIES)}")
+    _check_drawable(seed, resolution)
+    return _checkpoint("tiny", TinyShape(family, seed, resolution, sliding_window))
+
+
+def mid_checkpoint(seed: int = 0, resolution: int = 224) -> Path:
+    """Folder of the checkpoint ``mid``, built like the tiny one, for measuring speed (``evalsuite bench``).
+
+    A SigLIP-B image tower (86 million parameters) and a Gemma 2 of 6 layers, width 1024 and 32,768 tokens (128
+    million). resolution: pixels, a multiple of 14 up to 448. Raises UsageError for anything else.
+    """
+    _check_drawable(seed, resolution)
+    return _checkpoint(MID, replace(MID_SHAPE, seed=seed, resolution=resolution))
+
+
+def _check_drawable(seed: int, resolution: int) -> None:
     if resolution % PATCH or not PATCH <= resolution <= MAX_RESOLUTION:
         raise UsageError(f"tiny model: resolution {resolution} is not a multiple of {PATCH} up to {MAX_RESOLUTION}.")
     if seed < 0:
         raise UsageError(f"tiny model: seed {seed} is negative.")
-    shape = TinyShape(family=family, seed=seed, resolution=resolution, sliding_window=sliding_window)
-    folder = cache_folder() / f"tiny-{shape.digest()}"
+
+
+def _checkpoint(name: str, shape: TinyShape) -> Path:
+    folder = cache_folder() / f"{name}-{shape.digest()}"
     if not _is_complete(folder):
         _build(shape, folder)
     return folder
@@ -144,7 +181,8 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_config(shape: TinyShape) -> dict[str, Any]:
@@ -152,7 +190,7 @@ def model_config(shape: TinyShape) -> dict[str, Any]:
     second = shape.family == "paligemma2"
     text: dict[str, Any] = {
         "model_type": "gemma2" if second else "gemma",
-        "vocab_size": VOCABULARY_SIZE,
+        "vocab_size": shape.vocabulary,
         "hidden_size": shape.hidden,
         "intermediate_size": shape.mlp,
         "num_hidden_layers": shape.layers,
@@ -228,27 +266,31 @@ def tiny_weights(shape: TinyShape) -> dict[str, Array]:
     The embedding rows are short beside what the layers add to the residual stream: with tied embeddings a model of
     long rows would only repeat its last token.
     """
-    draw = _Draw(np.random.default_rng([shape.seed, shape.resolution, FAMILIES.index(shape.family)]))
+    seeds = [shape.seed, shape.resolution, FAMILIES.index(shape.family)]
+    draw = _Draw(np.random.default_rng(seeds), shape.largest_gain)
     return _language_weights(shape, draw) | _vision_weights(shape, draw)
 
 
 @dataclass(frozen=True)
 class _Draw:
     generator: np.random.Generator
+    largest_gain: float
 
     def normal(self, *size: int, std: float = 1.0, mean: float = 0.0) -> Array:
         return (mean + std * self.generator.standard_normal(size)).astype(np.float32)
 
     def linear(self, out: int, into: int, gain: float = 1.0) -> Array:
-        return self.normal(out, into, std=gain / into**0.5)
+        return self.normal(out, into, std=min(gain, self.largest_gain) / into**0.5)
 
 
 def _language_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
     hidden, root = shape.hidden, "language_model.model."
-    rows = draw.normal(VOCABULARY_SIZE, hidden)
-    rows *= ROW_LENGTH * hidden**0.5 / np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = draw.normal(shape.vocabulary, hidden)
+    wide = (64 / hidden) ** 0.5  # the same share of the residual stream and the same spread of logits for every width
+    rows *= wide * ROW_LENGTH * hidden**0.5 / np.linalg.norm(rows, axis=1, keepdims=True)
+    scales = row_scales(END_SCALES[shape.family], shape.vocabulary)
     weights = {
-        f"{root}embed_tokens.weight": (rows * row_scales(END_SCALES[shape.family])[:, None]).astype(np.float32),
+        f"{root}embed_tokens.weight": (rows * scales[:, None]).astype(np.float32),
         f"{root}norm.weight": draw.normal(hidden, std=0.8, mean=12.0),
     }
     queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim

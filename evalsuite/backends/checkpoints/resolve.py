@@ -13,10 +13,12 @@ from typing import Any
 
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
-from evalsuite.backends.tiny import MAX_RESOLUTION, PATCH, TINY_MODELS, tiny_checkpoint
+from evalsuite.backends.tiny import MAX_RESOLUTION, MID, PATCH, TINY_MODELS, mid_checkpoint, tiny_checkpoint
 from evalsuite.errors import BackendError, UsageError
 
 DEFAULT_MODEL = "tiny"
+RANDOM_MODELS = {**dict.fromkeys(TINY_MODELS, 56), MID: 224}
+"""Names of the random models that are built on first use, and the resolution of each unless the run sets one."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 DEFAULT_SIDE = 224  # what a SigLIP config means that does not state its image size, as PaliGemma's at 224 px
@@ -65,8 +67,8 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
     A hub id is accepted by its form; offline, the whole model must be in the local hub cache.
     """
     name = options.model or DEFAULT_MODEL
-    if name in TINY_MODELS:
-        _tiny_resolution(options)
+    if name in RANDOM_MODELS:
+        _random_resolution(name, options)
         _whole_number(options, "seed")
     elif not _is_hub_id(name):
         _open(name, Path(name).expanduser(), options, trust)
@@ -77,9 +79,11 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
 def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
     """The checkpoint behind ``options.model``, built (tiny) or downloaded (hub id) if need be."""
     name = options.model or DEFAULT_MODEL
-    if name in TINY_MODELS:
-        seed = _whole_number(options, "seed") or 0
-        folder = tiny_checkpoint(TINY_MODELS[name], seed, _tiny_resolution(options))
+    if name in RANDOM_MODELS:
+        seed, resolution = _whole_number(options, "seed") or 0, _random_resolution(name, options)
+        folder = (
+            mid_checkpoint(seed, resolution) if name == MID else tiny_checkpoint(TINY_MODELS[name], seed, resolution)
+        )
     elif _is_hub_id(name):
         folder = _download(name, trust)
     else:
@@ -97,12 +101,12 @@ def check_resolution(checkpoint: Checkpoint, options: BackendOptions) -> None:
         )
 
 
-def _tiny_resolution(options: BackendOptions) -> int:
+def _random_resolution(name: str, options: BackendOptions) -> int:
     asked = _whole_number(options, "resolution")
-    resolution = 56 if asked is None else asked
+    resolution = RANDOM_MODELS[name] if asked is None else asked
     if resolution % PATCH or not PATCH <= resolution <= MAX_RESOLUTION:
         raise BackendError(
-            f"model tiny: resolution {asked} is not possible. Give a multiple of {PATCH} up to {MAX_RESOLUTION}."
+            f"model {name}: resolution {asked} is not possible. Give a multiple of {PATCH} up to {MAX_RESOLUTION}."
         )
     return resolution
 
@@ -160,7 +164,7 @@ def _nearest(name: str) -> str:
             words = [entry.name for entry in os.scandir(place) if place.joinpath(entry.name, *rest).is_dir()]
         except OSError:
             return ""
-        words += [] if "/" in name else TINY_MODELS
+        words += [] if "/" in name else RANDOM_MODELS
         known = {word.lower(): word for word in words}
         near = difflib.get_close_matches(part.lower(), known, n=1)
         return f"Did you mean {str(place.joinpath(known[near[0]], *rest))!r}? " if near else ""

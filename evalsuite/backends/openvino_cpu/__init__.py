@@ -1,0 +1,43 @@
+"""PaliGemma and PaliGemma 2 on the CPU, in 8 bits unless asked otherwise, through OpenVINO and without torch.
+
+The graph is our own, written from the checkpoint's weights; the prepared model is kept in the cache. Nothing here
+imports openvino until ``create`` is called, so that planning stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.resolve import check_model, resolve
+from evalsuite.backends.openvino_cpu.options import CpuOptions
+from evalsuite.backends.openvino_cpu.shape import require_paligemma
+from evalsuite.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from evalsuite.backends.openvino_cpu.backend import CpuBackend
+
+__all__ = ["check", "create"]
+
+NEEDED = ("openvino", "transformers", "tokenizers")
+
+
+def check(options: BackendOptions) -> None:
+    """Raise MissingDependency, UsageError or BackendError now, without loading any weights."""
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency("backend 'cpu'", needs=package, extra="cpu")
+    CpuOptions.read(options.options)
+    check_model(options)
+    if options.model is not None and Path(options.model).expanduser().is_dir():
+        require_paligemma(resolve(options))
+
+
+def create(options: BackendOptions) -> CpuBackend:
+    """Load the model, prepared first where that was not done yet. Raises what ``check`` raises, and BackendError."""
+    check(options)
+    from evalsuite.backends.openvino_cpu.backend import CpuBackend
+
+    return CpuBackend.load(options)
