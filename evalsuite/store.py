@@ -162,6 +162,15 @@ class PredictionStore:
             for row in self._query(query, (task, split, *some)):
                 yield _to_prediction(row)
 
+    def at_positions(self, task: str, split: str, positions: Sequence[int]) -> Iterator[Prediction]:
+        """The predictions at these positions, in any order; positions that are not stored are left out."""
+        for start in range(0, len(positions), _MOST_PARAMETERS):
+            some = positions[start : start + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position IN ({marks})"
+            for row in self._query(query, (task, split, *some)):
+                yield _to_prediction(row)
+
     def positions_with(self, task: str, split: str, text: str) -> set[int]:
         """Positions whose prompt, answer or references hold ``text``; ASCII letters in either case."""
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

@@ -182,6 +182,12 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
 def as_data_uri(figure: Figure) -> str:
     """The figure as an SVG inside a URI, for pages that load nothing from elsewhere."""
     import base64
+
+    return "data:image/svg+xml;base64," + base64.b64encode(as_svg(figure).encode()).decode()
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as the text of an SVG file, the same for the same figure."""
     import io
 
     import matplotlib
@@ -189,7 +195,7 @@ def as_data_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "evalsuite"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue().decode()
 
 
 def _curve(axis: Axes, grid: TaskGrid, resolution: int, number: int) -> None:

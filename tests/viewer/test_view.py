@@ -17,7 +17,8 @@ import pytest
 import evalsuite
 from evalsuite.specs import TaskRegistry
 from evalsuite.viewer.browsing import PAGE, Browser, Query
-from evalsuite.viewer.server import ViewerServer, read_query
+from evalsuite.viewer.pages import read_query
+from evalsuite.viewer.server import ViewerServer
 
 QUESTIONS = 60
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)> "quoted" \u202ereversed'
@@ -83,7 +84,7 @@ class TestBrowsing:
         assert ids(browser, stratum="kind=odd", high=50.0) == ["q1", "q3"]
         assert ids(browser, text="QUESTION 42") == ["q42"]
         assert len(ids(browser, text="of 50%")) == PAGE and ids(browser, text="5_ of") == []
-        assert browser.strata("own", "test") == ["kind=even", "kind=odd"]
+        assert browser.strata(Query("own", "test")) == ["kind=even", "kind=odd"]
 
     def test_the_lowest_or_highest_come_first(self, browser: Browser) -> None:
         assert ids(browser, sort="lowest")[:6] == ["q0", "q1", "q2", "q3", "q4", "q5"]
@@ -91,13 +92,13 @@ class TestBrowsing:
 
     def test_pictures_come_from_the_data_of_the_run(self, tmp_path: Path) -> None:
         run = evalsuite.run("refcoco", backend="echo", limit=2, out=tmp_path / "refcoco").folder
-        pictures, problem = Browser.open([run]).pictures("refcoco", "val", 1)
+        pictures, problem = Browser.open([run]).pictures(Query("refcoco", "val"), 1)
         assert problem == "" and len(pictures) == 1
         assert pictures[0].uri.startswith("data:image/jpeg;base64,") and pictures[0].shapes
 
     def test_data_that_went_away_are_said_and_the_rest_still_works(self, browser: Browser, tmp_path: Path) -> None:
         (tmp_path / "data").rename(tmp_path / "moved")
-        pictures, problem = browser.pictures("own", "test", 0)
+        pictures, problem = browser.pictures(Query("own", "test"), 0)
         assert not pictures and "cannot be opened" in problem
         assert len(ids(browser)) == PAGE
 

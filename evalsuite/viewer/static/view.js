@@ -1,5 +1,5 @@
 "use strict";
-// Pictures are asked for when their card comes near the window, as ready HTML from the same server.
+// Pictures and drawings are asked for when their card comes near the window, as ready HTML from the same server.
 const watcher = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (!entry.isIntersecting) continue;
@@ -7,24 +7,22 @@ const watcher = new IntersectionObserver((entries) => {
     load(entry.target);
   }
 }, { rootMargin: "400px" });
-for (const place of document.querySelectorAll(".media")) watcher.observe(place);
+for (const place of document.querySelectorAll("[data-address]")) watcher.observe(place);
 
 async function load(place) {
   try {
     const answer = await fetch(place.dataset.address);
-    // Parsed as an inert document: scripts in it never run, whatever the data hold.
-    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!answer.ok) throw new Error(answer.statusText);
     // The policy allows no style attributes, so that widths are set from here.
-    for (const picture of parsed.querySelectorAll(".picture")) {
-      const width = /width: (\d+)px/.exec(picture.getAttribute("style") || "");
-      picture.removeAttribute("style");
-      if (width) picture.dataset.width = width[1];
-    }
+    const text = (await answer.text()).replaceAll(' style="width: ', ' data-width="');
+    // Parsed as an inert document: scripts in it never run, whatever the data hold.
+    const parsed = new DOMParser().parseFromString(text, "text/html");
     place.replaceChildren(...document.adoptNode(parsed.body).childNodes);
-    for (const picture of place.querySelectorAll("[data-width]")) picture.style.width = picture.dataset.width + "px";
+    for (const picture of place.querySelectorAll("[data-width]")) picture.style.width = picture.dataset.width;
   } catch {
-    place.textContent = "the pictures could not be loaded";
+    place.textContent = "could not be loaded";
   }
+  place.dataset.loaded = "";
 }
 
 // Tables: a click on a heading sorts, the field above filters.
@@ -38,21 +36,35 @@ for (const box of document.querySelectorAll(".sortable")) {
       for (const other of box.querySelectorAll("th")) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const place = head.cellIndex;
-      const rows = [...body.rows].sort((one, other) => {
+      const numbers = head.classList.contains("number");
+      body.append(...[...body.rows].sort((one, other) => {
         const [a, b] = [value(one, place), value(other, place)];
+        if (!numbers) return (up ? 1 : -1) * a.localeCompare(b, undefined, { numeric: true });
         const [x, y] = [parseFloat(a), parseFloat(b)];
-        const order = Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
-        return up ? order : -order;
-      });
-      body.append(...rows);
+        if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);  // without a number: last
+        return up ? x - y : y - x;
+      }));
     };
     head.addEventListener("click", sort);
-    head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
+    head.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      sort();
+    });
   }
   const filter = box.parentElement.querySelector(".filter");
   filter.addEventListener("input", () => {
     const wanted = filter.value.toLowerCase();
     for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  });
+}
+
+// Another run or task has other splits and groups: they are not part of the question then.
+const form = document.querySelector(".query");
+for (const name of ["run", "task"]) {
+  form?.elements[name]?.addEventListener("change", () => {
+    if (name === "task") for (const other of ["split", "stratum"]) form.elements[other].disabled = true;
+    form.requestSubmit();
   });
 }
 
