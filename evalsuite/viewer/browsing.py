@@ -61,7 +61,7 @@ class Query:
 class Answered:
     """What one run said to an example. value: the example's own value in paper units, None where it has none alone.
 
-    number: of the run. table: the answer as a safe HTML table, or "".
+    number: of the run. table: the answer as a safe HTML table, or "". long: several lines or many characters.
     """
 
     run: str
@@ -70,6 +70,7 @@ class Answered:
     value: float | None
     error: str
     table: str = ""
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,4 +260,4 @@ class Browser:
 
 def _answered(run: str, number: int, item: Prediction, value: float | None) -> Answered:
     view = reference_views([item.text])[0]
-    return Answered(run, number, view.text, value, printable(item.error or ""), view.table)
+    return Answered(run, number, view.text, value, printable(item.error or ""), view.table, view.long)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from evalsuite.reports.run_facts import read_facts
-from evalsuite.reports.tables import to_html
 from evalsuite.viewer.browsing import FEW_RUNS, REFERENCE, SHOWN, SORTS, Browser, Query
 from evalsuite.viewer.drawing import DRAWN, Drawing
 from evalsuite.viewer.renderers import MOLECULE
-from evalsuite.viewer.study import Results, state_table, study_name
+from evalsuite.viewer.study import Results, shown_table, state_table, study_name
 
 if TYPE_CHECKING:
     import jinja2
@@ -37,7 +36,7 @@ def summary_page(browser: Browser, results: Results, studies: Sequence[Path]) ->
             (task, split, title, _address(task=task, split=split, **({"run": str(run)} if run else {})))
             for task, split, title, run in browser.splits()
         ],
-        tables=[*results.tables(), *((table.title, to_html(table)) for table in states)],
+        tables=[*results.tables(), *map(shown_table, states)],
         has_results=bool(results.tables()),
         figures=[(name.replace("_", " "), "/figure?" + urlencode({"name": name})) for name in results.figures()],
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def state_table(folder: Path) -> Table:
     return Table("Runs", columns, tuple(tuple(map(Cell.of_text, row)) for row in rows)).without_empty("message")
 
 
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table as a page shows it. html: safe, without the caption."""
+
+    title: str
+    caption: str
+    html: str
+
+
+def shown_table(table: Table, graphics: Mapping[str, Sequence[str]] | None = None) -> ShownTable:
+    """graphics: as of :func:`evalsuite.reports.tables.to_html`."""
+    return ShownTable(table.title, table.caption, to_html(dataclasses.replace(table, caption=""), graphics))
+
+
 @dataclass
 class Results:
     """The tables and figures of runs, made anew when results have changed. Safe to call from several threads."""
@@ -66,12 +81,12 @@ class Results:
     folders: Sequence[Path]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stamp: tuple[int, ...] = ()
-    _tables: list[tuple[str, str]] = field(default_factory=list)
+    _tables: list[ShownTable] = field(default_factory=list)
     _study: StudyReport = field(default_factory=StudyReport)
     _drawn: dict[str, str] = field(default_factory=dict)
 
-    def tables(self) -> list[tuple[str, str]]:
-        """(title, HTML), the headline values first; then what runs that vary in something say together."""
+    def tables(self) -> list[ShownTable]:
+        """The headline values, what runs that vary in something say together, and all other values."""
         with self._lock:
             self._refresh()
             return self._tables
@@ -97,17 +112,18 @@ class Results:
             return
         rows = read_rows(scored)
         self._study = study_report(rows) if len(scored) > 1 else StudyReport()
-        self._tables = [*_run_tables(rows), *((table.title, to_html(table)) for table in self._study.tables.values())]
+        self._tables = list(_run_tables(rows))
+        self._tables[1:1] = map(shown_table, self._study.tables.values())
         self._drawn = {}
         self._stamp = stamp
 
 
-def _run_tables(rows: Sequence[ResultRow]) -> Iterator[tuple[str, str]]:
+def _run_tables(rows: Sequence[ResultRow]) -> Iterator[ShownTable]:
     """The tables of runs as HTML, the first with a drawing of each value."""
     if not rows:
         return
     first, *others = run_tables(rows)
     drawn, bars = with_bars(first.without("signature"), [row for row in rows if is_headline(row)])
-    yield first.title, to_html(drawn, {"bar": bars})
+    yield shown_table(drawn, {"bar": bars})
     for table in others:
-        yield table.title, to_html(table.without("signature"))
+        yield shown_table(table.without("signature"))

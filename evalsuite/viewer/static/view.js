@@ -18,12 +18,29 @@ async function load(place) {
     // Parsed as an inert document: scripts in it never run, whatever the data hold.
     const parsed = new DOMParser().parseFromString(text, "text/html");
     place.replaceChildren(...document.adoptNode(parsed.body).childNodes);
-    for (const picture of place.querySelectorAll("[data-width]")) picture.style.width = picture.dataset.width;
+    fit(place);
   } catch {
     place.textContent = "could not be loaded";
   }
   place.dataset.loaded = "";
 }
+
+// A picture is as wide as it was made for, and not so high that the answer below it is out of sight, until it is enlarged.
+const HIGHEST = 440;
+
+function fit(place) {
+  for (const picture of place.querySelectorAll("[data-width]")) {
+    const image = picture.querySelector("img");
+    const most = place.classList.contains("large") ? Infinity : (HIGHEST * image.getAttribute("width")) / image.getAttribute("height");
+    picture.style.width = Math.min(parseFloat(picture.dataset.width), most) + "px";
+  }
+}
+
+function enlarge(place) {
+  place?.classList.toggle("large");
+  if (place) fit(place);
+}
+for (const place of document.querySelectorAll(".media")) place.addEventListener("click", () => enlarge(place));
 
 // Tables: a click on a heading sorts, the field above filters.
 for (const box of document.querySelectorAll(".sortable")) {
@@ -74,6 +91,7 @@ document.addEventListener("keydown", (event) => {
   const at = cards.indexOf(document.activeElement);
   if (event.key === "j" && cards.length) cards[Math.min(at + 1, cards.length - 1)].focus();
   else if (event.key === "k" && cards.length) cards[Math.max(at - 1, 0)].focus();
+  else if (event.key === "Enter" && at >= 0) enlarge(cards[at].querySelector(".media"));
   else if (event.key === "n") document.querySelector("a[rel=next]")?.click();
   else if (event.key === "p") document.querySelector("a[rel=prev]")?.click();
   else if (event.key === "/") { event.preventDefault(); document.querySelector("#search, .filter")?.focus(); }
