@@ -2,8 +2,8 @@
 
     python benchmarks/viewer.py [--examples 20000,200000] [--images 500]
 
-Two runs of VQA questions with pictures, four groups and ten references each, answered by nothing and by "red" for
-all. ``evalsuite view`` serves both in a process of its own; the pages are asked for one after the other as a browser
+Two runs of VQA questions with pictures, four groups and ten references each, answered by "red" and by nothing.
+``evalsuite view`` serves both in a process of its own; the pages are asked for one after the other as a browser
 does, each with all its pictures.
 """
 
@@ -66,8 +66,10 @@ def look(folder: Path, name: str, examples: int) -> None:
         last = examples // 24
         pages = {
             "summary": "",
-            "first page (the index of both runs is made)": "page=0",
-            "first page again": "page=0",
+            "first page, before its scores are known": "page=0",
+            "last page, before its scores are known": f"page={last}",
+            "scores of both runs are known": None,
+            "first page": "page=0",
             "second page": "page=1",
             "page in the middle": f"page={last // 2}",
             "last page": f"page={last}",
@@ -79,7 +81,8 @@ def look(folder: Path, name: str, examples: int) -> None:
         }
         for what, query in pages.items():
             begin = time.perf_counter()
-            body = ask(f"{url}examples?task={name}&split=test&{query}" if query else url)
+            place = f"task={name}&split=test"
+            body = ask(url if query == "" else f"{url}examples?{place}&{query}" if query else f"{url}ready?{place}")
             page = time.perf_counter() - begin
             begin = time.perf_counter()
             pictures_of(url, body)
@@ -101,8 +104,8 @@ def main() -> None:
         for examples in map(int, given.examples.split(",")):
             name = f"vqa_{examples}"
             write_task(folder, name, examples, image_files=given.images)
-            make_run(folder, name, f"{name}-a")
-            make_run(folder, name, f"{name}-b", "--option", "answer=red")
+            make_run(folder, name, f"{name}-a", "--option", "answer=red")
+            make_run(folder, name, f"{name}-b")
             look(folder, name, examples)
 
 

@@ -171,6 +171,12 @@ class PredictionStore:
             for row in self._query(query, (task, split, *some)):
                 yield _to_prediction(row)
 
+    def positions(self, task: str, split: str, stop: int | None, start: int, most: int) -> list[int]:
+        """At most ``most`` stored positions below ``stop`` in data set order, without the first ``start``."""
+        where, parameters = _where(task, split, stop)
+        query = f"SELECT position FROM predictions WHERE {where} ORDER BY position LIMIT ? OFFSET ?"
+        return [position for (position,) in self._query(query, (*parameters, most, start))]
+
     def positions_with(self, task: str, split: str, text: str) -> set[int]:
         """Positions whose prompt, answer or references hold ``text``; ASCII letters in either case."""
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

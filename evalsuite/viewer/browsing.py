@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from evalsuite.comparison.answers import RunAnswers
 from evalsuite.errors import UnknownName
 from evalsuite.inspection.pictures import Picture
-from evalsuite.inspection.references import ReferenceView, reference_views
+from evalsuite.inspection.references import reference_views
 from evalsuite.inspection.visible import printable, visible
 from evalsuite.parsing import parse_answer
 from evalsuite.runfolder import STORE
@@ -23,81 +22,15 @@ from evalsuite.store import PredictionStore
 from evalsuite.types import Prediction
 from evalsuite.viewer.index import SplitIndex, split_index
 from evalsuite.viewer.media import ExampleReader
+from evalsuite.viewer.records import FEW_RUNS, PAGE, Answered, Card, Page, Query, pages_of
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry
 
-PAGE = 24
-SHOWN = ("all", "failed", "changed", "better", "worse")
-SORTS = ("position", "lowest", "highest")
-FEW_RUNS = 3
-"""So many runs stand side by side unless a query says otherwise; of more, one alone."""
+QUICK = 5_000
+"""A page of so many examples or more does not wait for scores that nobody sorts or filters by."""
 REFERENCE = -1
 """In place of a run: the first reference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which examples of a split, and in which order. low, high: of the example's own value, in paper units.
-
-    run: number of the run that gives the examples. beside: runs whose answers stand beside its own, the first of them
-    is what ``changed``, ``better`` and ``worse`` compare with; None for all others where they are few.
-    """
-
-    task: str
-    split: str
-    text: str = ""
-    stratum: str = ""
-    show: str = "all"
-    sort: str = "position"
-    low: float | None = None
-    high: float | None = None
-    page: int = 0
-    run: int = 0
-    beside: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What one run said to an example. value: the example's own value in paper units, None where it has none alone.
-
-    number: of the run. table: the answer as a safe HTML table, or "". long: several lines or many characters.
-    """
-
-    run: str
-    number: int
-    text: str
-    value: float | None
-    error: str
-    table: str = ""
-    long: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One example on a page."""
-
-    id: str
-    position: int
-    prompt: str
-    references: Sequence[ReferenceView]
-    strata: Mapping[str, str]
-    answers: Sequence[Answered]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Cards of one page, and of how many examples they are a part. problem: why examples have no scores, or ""."""
-
-    cards: Sequence[Card]
-    found: int
-    total: int
-    page: int
-    problem: str = ""
-
-    @property
-    def pages(self) -> int:
-        return max(1, math.ceil(self.found / PAGE))
 
 
 @dataclass
@@ -140,7 +73,7 @@ class Browser:
         return self._splits[run, task]
 
     def strata(self, query: Query) -> list[str]:
-        """``name=value`` of the groups of a split, most frequent first, at most a hundred."""
+        """``name=value`` of the groups of a split, most frequent first, at most a hundred. Waits for the index."""
         return list(self._index(query.run, query.task, query.split).strata())[:100]
 
     def beside(self, query: Query) -> tuple[int, ...]:
@@ -150,18 +83,33 @@ class Browser:
             return others if len(self.runs) <= FEW_RUNS else ()
         return tuple(number for number in query.beside if number in others)
 
-    def page(self, query: Query) -> Page:
-        """The examples that fit, one page of them. Raises UnknownName for a task or split that is not there."""
+    def page(self, query: Query, *, quick: bool = False) -> Page:
+        """The examples that fit, one page of them. Raises UnknownName for a task or split that is not there.
+
+        quick: a page of a large split that is neither filtered nor sorted comes without scores while these are not yet
+        known; they are then made in the background.
+        """
         self.check(query)
+        if quick and query.is_plain and not self._is_indexed(query):
+            total = self._stored_count(query)
+            if total >= QUICK:
+                threading.Thread(target=self.wait, args=(query,), daemon=True).start()
+                return self._quick_page(query, total)
         index = self._index(query.run, query.task, query.split)
         places = np.flatnonzero(self._fitting(index, query))
         if query.sort != "position":
             values = index.values[places]
             places = places[np.argsort(values if query.sort == "lowest" else -values, kind="stable")]  # NaN last
-        page = min(max(query.page, 0), max(0, math.ceil(len(places) / PAGE) - 1))
+        page = min(max(query.page, 0), pages_of(len(places)) - 1)
         shown = index.positions[places[page * PAGE : (page + 1) * PAGE]].tolist()
         self._reader.announce(query.run, query.task, query.split, shown)
         return Page(self._cards(query, shown), len(places), len(index), page, index.problem)
+
+    def wait(self, query: Query) -> None:
+        """Until the scores of the query's run, and of those beside it, are known."""
+        self.check(query)
+        for number in (query.run, *self.beside(query)):
+            self._index(number, query.task, query.split)
 
     def pictures(self, query: Query, position: int) -> tuple[Sequence[Picture], str]:
         """The example's pictures with what its references say about places, and why there are none, if so."""
@@ -192,6 +140,26 @@ class Browser:
         if query.split not in (known := self.splits_of(query.run, query.task)):
             raise UnknownName(f"split of {query.task}", query.split, known)
 
+    def _is_indexed(self, query: Query) -> bool:
+        numbers = (query.run, *self.beside(query))
+        return all((number, query.task, query.split) in self._indexes for number in numbers)
+
+    def _stored_count(self, query: Query) -> int:
+        stop = self.runs[query.run].manifest["tasks"][query.task]["stops"].get(query.split)
+        with self._store(query.run) as store:
+            return store.count(query.task, query.split, stop).stored
+
+    def _quick_page(self, query: Query, total: int) -> Page:
+        page = min(max(query.page, 0), pages_of(total) - 1)
+        stop = self.runs[query.run].manifest["tasks"][query.task]["stops"].get(query.split)
+        with self._store(query.run) as store:
+            shown = store.positions(query.task, query.split, stop, page * PAGE, PAGE)
+        self._reader.announce(query.run, query.task, query.split, shown)
+        return Page(self._cards(query, shown, scored=False), total, total, page, waiting=True)
+
+    def _store(self, run: int) -> PredictionStore:
+        return PredictionStore(self.runs[run].folder / STORE, read_only=True)
+
     def _fitting(self, index: SplitIndex, query: Query) -> NDArray[np.bool_]:
         """Which examples are asked for. Without a value an example has no score to be within bounds."""
         chosen = np.ones(len(index), bool)
@@ -208,7 +176,7 @@ class Browser:
             gains = index.gains(self._index(others[0], query.task, query.split)) if others else np.zeros(len(index))
             chosen &= gains != 0 if query.show == "changed" else gains > 0 if query.show == "better" else gains < 0
         if query.text:
-            with PredictionStore(self.runs[query.run].folder / STORE, read_only=True) as store:
+            with self._store(query.run) as store:
                 positions = store.positions_with(query.task, query.split, query.text)
             chosen &= np.isin(index.positions, np.fromiter(positions, np.int64, len(positions)))
         return chosen
@@ -223,7 +191,7 @@ class Browser:
                 self._indexes[key] = split_index(answers, task, split) if here else SplitIndex.empty()
             return self._indexes[key]
 
-    def _cards(self, query: Query, positions: Sequence[int]) -> list[Card]:
+    def _cards(self, query: Query, positions: Sequence[int], *, scored: bool = True) -> list[Card]:
         numbers = (query.run, *self.beside(query))
         items = {item.position: item for item in self._at(query, positions)}
         ids = [item.key.id for item in items.values()]
@@ -233,7 +201,9 @@ class Browser:
         for position in positions:
             first = items[position]
             answers = [
-                _answered(self.runs[number].name, number, item, self._value(number, query, item.position))
+                _answered(
+                    self.runs[number].name, number, item, self._value(number, query, item.position) if scored else None
+                )
                 for number in numbers
                 if (item := stored[number].get(first.key.id)) is not None
             ]
@@ -247,14 +217,13 @@ class Browser:
         return self._index(run, query.task, query.split).value(position)
 
     def _at(self, query: Query, positions: Sequence[int]) -> list[Prediction]:
-        with PredictionStore(self.runs[query.run].folder / STORE, read_only=True) as store:
+        with self._store(query.run) as store:
             return list(store.at_positions(query.task, query.split, positions))
 
     def _stored(self, run: int, query: Query, ids: Sequence[str]) -> dict[str, Prediction]:
-        answers = self.runs[run]
         if query.split not in self.splits_of(run, query.task):
             return {}
-        with PredictionStore(answers.folder / STORE, read_only=True) as store:
+        with self._store(run) as store:
             return {item.key.id: item for item in store.with_ids(query.task, query.split, ids)}
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from evalsuite.reports.run_facts import read_facts
-from evalsuite.viewer.browsing import FEW_RUNS, REFERENCE, SHOWN, SORTS, Browser, Query
+from evalsuite.viewer.browsing import REFERENCE, Browser
 from evalsuite.viewer.drawing import DRAWN, Drawing
+from evalsuite.viewer.records import FEW_RUNS, SHOWN, SORTS, Query
 from evalsuite.viewer.renderers import MOLECULE
 from evalsuite.viewer.study import Results, shown_table, state_table, study_name
 
@@ -44,10 +45,8 @@ def summary_page(browser: Browser, results: Results, studies: Sequence[Path]) ->
 
 def examples_page(browser: Browser, given: Mapping[str, str]) -> str:
     """One page of examples. Raises UnknownName for a run, task or split that is not there."""
-    query = read_query(given)
-    if not query.split and 0 <= query.run < len(browser.runs):
-        query = replace(query, split=next(iter(browser.splits_of(query.run, query.task)), ""))
-    page = browser.page(query)
+    query = full_query(browser, given)
+    page = browser.page(query, quick=True)
     fields = {name: value for name, value in given.items() if name != "page" and value}
     drawn = DRAWN.get(browser.headline(query), "")
     has_table = any(answer.table for card in page.cards for answer in card.answers)
@@ -68,7 +67,8 @@ def examples_page(browser: Browser, given: Mapping[str, str]) -> str:
         page=page,
         tasks=[(task, run.spec(task).title) for task in run.tasks() if browser.splits_of(query.run, task)],
         splits=browser.splits_of(query.run, query.task),
-        strata=browser.strata(query),
+        strata=[] if page.waiting else browser.strata(query),
+        ready="/ready?" + urlencode(fields, errors="replace"),
         shown=SHOWN if browser.beside(query) else SHOWN[:2],
         sorts=SORTS,
         before=address(page.page - 1) if page.page else "",
@@ -109,6 +109,14 @@ def drawn_text(browser: Browser, given: Mapping[str, str]) -> tuple[str, str]:
     if not kind or number >= len(browser.runs):
         return "", ""
     return kind, browser.text(query, _whole(given.get("position", "")), number)
+
+
+def full_query(browser: Browser, given: Mapping[str, str]) -> Query:
+    """As :func:`read_query`; without a split, the task's first one that has answers."""
+    query = read_query(given)
+    if not query.split and 0 <= query.run < len(browser.runs):
+        return replace(query, split=next(iter(browser.splits_of(query.run, query.task)), ""))
+    return query
 
 
 def read_query(given: Mapping[str, str]) -> Query:

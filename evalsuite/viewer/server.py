@@ -84,6 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, HTML, pages.summary_page(server.browser, server.results, server.studies)
         if path == "/examples":
             return 200, HTML, pages.examples_page(server.browser, given)
+        if path == "/ready":
+            server.browser.wait(pages.full_query(server.browser, given))
+            return 200, TEXT, "the scores are known"
         if path == "/pictures":
             return 200, HTML, pages.pictures_part(server.browser, given)
         if path == "/drawing":

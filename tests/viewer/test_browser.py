@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ import pytest
 
 import evalsuite
 from evalsuite.data import open_task_data
-from evalsuite.viewer.browsing import PAGE, Browser
+from evalsuite.viewer import browsing
+from evalsuite.viewer.browsing import Browser
+from evalsuite.viewer.records import PAGE
 from evalsuite.viewer.server import ViewerServer
 
 QUESTIONS = 60
@@ -212,6 +215,44 @@ class TestFilters:
         page.choose("sort", "lowest")
         page.show()
         assert page.texts(".card code")[:6] == ["q0", "q1", "q2", "q3", "q4", "q5"]
+
+
+class TestLargeRuns:
+    """The page of a large split comes before its scores."""
+
+    @pytest.fixture
+    def held(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """Scoring waits for this."""
+        event = threading.Event()
+        score = browsing.split_index
+
+        def wait_and_score(*arguments: Any) -> Any:
+            assert event.wait(30)
+            return score(*arguments)
+
+        monkeypatch.setattr(browsing, "QUICK", QUESTIONS)
+        monkeypatch.setattr(browsing, "split_index", wait_and_score)
+        yield event
+        event.set()
+
+    def test_pages_come_at_once_and_scores_when_they_are_there(self, page: Page, held: threading.Event) -> None:
+        page.open(EXAMPLES)
+        page.follow(lambda: page.press("n"))
+        assert "60 of 60 examples, page 2 of 3" in page.find("#found").text
+        assert page.texts(".card code")[0] == f"q{PAGE}" and page.texts(".score") == []
+        assert "are being computed" in page.find("#waiting").text
+        page.follow(held.set)
+        assert len(page.texts(".score")) == 2 * PAGE and page.texts("#waiting") == []
+        assert page.texts(".card code")[0] == f"q{PAGE}"
+
+    def test_a_page_that_is_being_read_stays(self, page: Page, held: threading.Event) -> None:
+        page.open(EXAMPLES)
+        page.press("j")
+        held.set()
+        page.wait("return document.querySelector('#waiting a') !== null")
+        assert page.focused() == "q0" and page.texts(".score") == []
+        page.follow(page.find("#waiting a").click)
+        assert len(page.texts(".score")) == 2 * PAGE
 
 
 class TestHostileText:

@@ -16,8 +16,9 @@ import yaml
 from evalsuite.errors import StoreError
 from evalsuite.studies.running import run_study
 from evalsuite.studies.spec import StudySpec
-from evalsuite.viewer.browsing import Browser, Query
+from evalsuite.viewer.browsing import Browser
 from evalsuite.viewer.pages import read_query
+from evalsuite.viewer.records import Query
 from evalsuite.viewer.server import ViewerServer
 from evalsuite.viewer.study import viewed_runs
 

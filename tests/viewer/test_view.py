@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import evalsuite
-from evalsuite.viewer.browsing import PAGE, Browser, Query
+from evalsuite.viewer.browsing import Browser
 from evalsuite.viewer.pages import read_query
+from evalsuite.viewer.records import PAGE, Query
 
 QUESTIONS = 60
 

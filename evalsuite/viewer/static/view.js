@@ -76,6 +76,19 @@ for (const box of document.querySelectorAll(".sortable")) {
   });
 }
 
+// A page that came before its scores shows them when they are there, unless someone reads it already.
+const waiting = document.getElementById("waiting");
+if (waiting) {
+  fetch(waiting.dataset.ready).then((answer) => {
+    if (!answer.ok) throw new Error(answer.statusText);
+    if (window.scrollY === 0 && document.activeElement === document.body) return location.reload();
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "Show them.";
+    waiting.replaceChildren("The scores of these examples are there now. ", link);
+  }).catch(() => { waiting.textContent = "The scores of these examples could not be computed."; });
+}
+
 // Another run or task has other splits and groups: they are not part of the question then.
 const form = document.querySelector(".query");
 for (const name of ["run", "task"]) {
