@@ -20,6 +20,8 @@ from evalsuite.types import Example
 
 PICTURE_BYTES = 250_000
 REMEMBERED = 256
+BEHIND = 120
+"""A reading from the start also keeps so many examples before those asked for: who pages back needs them next."""
 
 _Place = tuple[int, str, str]  # number of the run, task, split
 
@@ -81,7 +83,7 @@ class ExampleReader:
     def _read(self, place: _Place, data: TaskData, positions: Sequence[int]) -> None:
         cursor = self._cursor
         if cursor is None or cursor.place != place or cursor.passed >= positions[0]:
-            wanted: set[int] = set()
+            wanted = set(range(max(0, positions[0] - BEHIND), positions[0]))
             cursor = self._cursor = _Cursor(place, iter(data.examples(place[2], start=wanted.__contains__)), wanted)
         cursor.wanted.update(positions)
         while cursor.passed < positions[-1]:
