@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from evalsuite.comparison.answers import RunAnswers
 from evalsuite.errors import UnknownName
+from evalsuite.inspection.overlays import Shape, answer_shapes
 from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.references import reference_views
 from evalsuite.inspection.visible import printable, visible
+from evalsuite.metrics import load_metric
 from evalsuite.parsing import parse_answer
 from evalsuite.runfolder import STORE
 from evalsuite.store import PredictionStore
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 QUICK = 5_000
 """A page of so many examples or more does not wait for scores that nobody sorts or filters by."""
+ANSWER_COLOURS = (2, 5, 4)
 REFERENCE = -1
 """In place of a run: the first reference."""
 
@@ -114,7 +117,11 @@ class Browser:
     def pictures(self, query: Query, position: int) -> tuple[Sequence[Picture], str]:
         """The example's pictures with what its references say about places, and why there are none, if so."""
         self.check(query)
-        return self._reader.pictures(query.run, query.task, query.split, position)
+        pictures, problem = self._reader.pictures(query.run, query.task, query.split, position)
+        if len(pictures) == 1:
+            shapes = self._places(query, position, (pictures[0].height, pictures[0].width))
+            pictures = [replace(pictures[0], shapes=(*pictures[0].shapes, *shapes))]
+        return pictures, problem
 
     def text(self, query: Query, position: int, of: int) -> str:
         """The text that is scored at a position of the query's run: of a run's answer, or of the first reference."""
@@ -139,6 +146,20 @@ class Browser:
             raise UnknownName("task", query.task, run.tasks())
         if query.split not in (known := self.splits_of(query.run, query.task)):
             raise UnknownName(f"split of {query.task}", query.split, known)
+
+    def _places(self, query: Query, position: int, size: tuple[int, int]) -> list[Shape]:
+        """Where the answers say that something is, for metrics that score places; each run has a colour."""
+        use = self.runs[query.run].spec(query.task).headline()
+        metric = load_metric(use.name, **use.parameters)
+        scale = getattr(metric, "box_scale", None)
+        if scale is None:
+            return []
+        found: list[Shape] = []
+        for place, number in enumerate((query.run, *self.beside(query))):
+            text, colour = self.text(query, position, number), ANSWER_COLOURS[place % len(ANSWER_COLOURS)]
+            first = getattr(metric, "text_first", False)
+            found += answer_shapes(text, size, colour, box_scale=scale, text_first=first)
+        return found
 
     def _is_indexed(self, query: Query) -> bool:
         numbers = (query.run, *self.beside(query))

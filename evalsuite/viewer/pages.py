@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from evalsuite.reports.run_facts import read_facts
-from evalsuite.viewer.browsing import REFERENCE, Browser
+from evalsuite.viewer.browsing import ANSWER_COLOURS, REFERENCE, Browser
 from evalsuite.viewer.drawing import DRAWN, Drawing
 from evalsuite.viewer.records import FEW_RUNS, SHOWN, SORTS, Query
 from evalsuite.viewer.renderers import MOLECULE
@@ -58,6 +59,7 @@ def examples_page(browser: Browser, given: Mapping[str, str]) -> str:
 
     def place(path: str, position: int, **more: str) -> str:
         common = {"task": query.task, "split": query.split, "run": str(query.run), "position": str(position)}
+        common |= {"beside": fields["beside"]} if "beside" in fields else {}
         return f"/{path}?" + urlencode({**common, **more}, errors="replace")
 
     return render(
@@ -86,8 +88,12 @@ def examples_page(browser: Browser, given: Mapping[str, str]) -> str:
 
 def pictures_part(browser: Browser, given: Mapping[str, str]) -> str:
     """The pictures of an example, to be put into its card."""
-    pictures, problem = browser.pictures(read_query(given), _whole(given.get("position", "")))
-    return render("pictures.html.j2", pictures=pictures, problem=problem)
+    query = read_query(given)
+    pictures, problem = browser.pictures(query, _whole(given.get("position", "")))
+    dashed = any(shape.dashed for image in pictures for shape in image.shapes)
+    names = [browser.runs[number].name for number in (query.run, *browser.beside(query))]
+    legend = list(zip(itertools.cycle(ANSWER_COLOURS), names, strict=False)) if dashed else []
+    return render("pictures.html.j2", pictures=pictures, problem=problem, legend=legend)
 
 
 def drawing_part(drawing: Drawing) -> str:

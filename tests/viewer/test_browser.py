@@ -324,6 +324,7 @@ def drawn_run(replay: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
     table = "<table><tr><td>1<script>alert(1)</script></td></tr></table>"
     answers = {example.key.id: table for task in DRAWN for example in first_examples(task)}
     answers |= {"synthetic-00000": "CCO", "synthetic-00001": "<script>alert(1)</script>"}
+    answers["0-0"] = "<loc0000><loc0000><loc0512><loc1023>" + "<seg000>" * 16
     return replay(",".join(DRAWN), answers, tmp_path_factory.mktemp("drawn") / "run", limit=8)
 
 
@@ -355,6 +356,13 @@ class TestPictures:
             "return ['x', 'y', 'width', 'height'].every(side => Math.abs(image[side] - shape[side]) < 1)"
             " && image.width > 100 && picture.querySelectorAll('polygon').length >= 2"
         )
+
+    def test_boxes_of_answers_are_dashed(self, page: Page) -> None:
+        page.open("/examples?task=refcoco&split=val")
+        page.wait(LOADED)
+        assert page.run("return document.querySelectorAll('.card:first-child .picture .dashed').length") == 1
+        assert page.texts(".card:first-child .legend") == ["answer"]
+        assert page.run("return document.querySelectorAll('.card:nth-child(2) .dashed').length") == 0
 
     def test_enter_enlarges_the_pictures_of_a_card(self, page: Page) -> None:
         page.open("/examples?task=nlvr2&split=test")
