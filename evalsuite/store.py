@@ -169,6 +169,21 @@ class PredictionStore:
             for row in self._stepped(query, (task, split, *some)):
                 yield _to_prediction(row)
 
+    def at_positions(self, task: str, split: str, positions: Sequence[int]) -> Iterator[Prediction]:
+        """The predictions at these positions, in any order; positions that are not stored are left out."""
+        for start in range(0, len(positions), _MOST_PARAMETERS):
+            some = positions[start : start + _MOST_PARAMETERS]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position IN ({marks})"
+            for row in self._query(query, (task, split, *some)):
+                yield _to_prediction(row)
+
+    def positions(self, task: str, split: str, stop: int | None, start: int, most: int) -> list[int]:
+        """At most ``most`` stored positions below ``stop`` in data set order, without the first ``start``."""
+        where, parameters = _where(task, split, stop)
+        query = f"SELECT position FROM predictions WHERE {where} ORDER BY position LIMIT ? OFFSET ?"
+        return [position for (position,) in self._query(query, (*parameters, most, start))]
+
     def positions_with(self, task: str, split: str, text: str) -> set[int]:
         """Positions whose prompt, answer or references hold ``text``; ASCII letters in either case."""
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

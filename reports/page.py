@@ -85,7 +85,7 @@ def page_title(facts: Sequence[RunFacts]) -> str:
 def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, Any]:
     first, *others = run_tables(rows)
     headline = [row for row in rows if is_headline(row)]
-    drawn, bars = _with_bars(first.without("signature"), headline)
+    drawn, bars = with_bars(first.without("signature"), headline)
     return {
         "title": page_title(facts),
         "facts": facts,
@@ -104,7 +104,7 @@ def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, 
     }
 
 
-def _with_bars(table: Table, rows: Sequence[ResultRow]) -> tuple[Table, list[str]]:
+def with_bars(table: Table, rows: Sequence[ResultRow]) -> tuple[Table, list[str]]:
     """The headline table with a column of drawings after the value, and the drawings."""
     at = [column.key for column in table.columns].index("value") + 1
     columns = (*table.columns[:at], Column("bar", "Chart"), *table.columns[at:])

@@ -141,9 +141,9 @@ def _print_plan(estimates: Sequence[Estimate]) -> None:
 
 
 def _folder(out: Path | None, name: str) -> Path:
-    import re
+    from evalsuite.studies.running import study_folder
 
-    return out if out is not None else Path("studies") / (re.sub(r"[^A-Za-z0-9.-]+", "_", name) or "study")
+    return out if out is not None else study_folder(name)
 
 
 def _print(states: Sequence[CellState], as_json: bool) -> None:

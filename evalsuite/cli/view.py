@@ -13,17 +13,19 @@ import click
 @click.option("--specs", multiple=True, type=click.Path(path_type=Path), help="Folder with task specs of your own.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open nothing.")
 def command(runs: tuple[Path, ...], port: int, specs: tuple[Path, ...], no_browser: bool) -> int:
-    """Browse RUNS (run folders, or a study's folder) on a local page: tables, and every example with its answers.
+    """Browse RUNS (run folders, or a study: its folder or its YAML file) on a local page: tables, figures, and every
+    example with its answers.
 
-    With several runs their answers stand side by side, and examples that changed between the first two can be shown
-    alone. The page is served on 127.0.0.1 only and loads nothing from elsewhere. Ctrl-C ends it.
+    With several runs their answers stand side by side, and examples that changed between two can be shown alone. The
+    page is served on 127.0.0.1 only and loads nothing from elsewhere. Ctrl-C ends it.
     """
-    from evalsuite.reports.rows import run_folders
     from evalsuite.specs import TaskRegistry
     from evalsuite.viewer.browsing import Browser
     from evalsuite.viewer.server import ViewerServer
+    from evalsuite.viewer.study import viewed_runs
 
-    server = ViewerServer(Browser.open(run_folders(runs), TaskRegistry(specs)), port)
+    folders, studies = viewed_runs(runs)
+    server = ViewerServer(Browser.open(folders, TaskRegistry(specs)), port, studies)
     click.echo(f"{server.url} (Ctrl-C ends it)")
     if not no_browser:
         import webbrowser
@@ -32,5 +34,7 @@ def command(runs: tuple[Path, ...], port: int, specs: tuple[Path, ...], no_brows
     try:
         server.serve_forever()
     except KeyboardInterrupt:
+        pass
+    finally:
         server.server_close()
     return 0

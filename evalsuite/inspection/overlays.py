@@ -1,8 +1,10 @@
-"""What references say about places in an image, as shapes to draw over it. Told by the form of the references alone."""
+"""What references and answers say about places in an image, as shapes to draw over it. Told by their form alone."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 MOST_SHAPES = 400
+LONGEST_LABEL = 40
+_MASK_TOKENS = re.compile(r"<seg\d*>?")
 COLOURS = 6
 OUTLINE = -1
 """Colour of the red box that the model sees too; the others are numbers below COLOURS."""
@@ -26,7 +30,7 @@ class Shape:
     """A shape in pixels of the image: a polygon (a box is one), or a mask of the whole image.
 
     points: corners. mask: shape (h, w); ``points`` is then empty. label: text to print at its upper left corner.
-    filled: whether its inside is tinted.
+    filled: whether its inside is tinted. dashed: said by an answer, not by a reference.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -34,6 +38,7 @@ class Shape:
     label: str = ""
     filled: bool = False
     mask: Mask | None = None
+    dashed: bool = False
 
     @property
     def path(self) -> str:
@@ -67,6 +72,29 @@ def reference_shapes(references: Sequence[Any], size: tuple[int, int]) -> list[S
             except (TypeError, ValueError, KeyError, AttributeError, EvalsuiteError):
                 continue
     return found[:MOST_SHAPES]
+
+
+def answer_shapes(
+    text: str, size: tuple[int, int], colour: int = 2, *, box_scale: int = 1023, text_first: bool = False
+) -> list[Shape]:
+    """Boxes and outlines in an answer, dashed: PaliGemma's location tokens, or a JSON list; none in any other text.
+
+    size: height and width of the image. box_scale: location token of the far border. text_first: texts precede boxes.
+    """
+    from evalsuite.metrics.sequences import parse_json_list, parse_located_texts
+
+    listed = parse_json_list(text)
+    if listed is not None:
+        items = [item for item in listed[0] if isinstance(item, Mapping)]
+        found = reference_shapes([{kind: [item]} for kind in ("objects", "words") for item in items], size)
+        return [dataclasses.replace(shape, colour=colour, dashed=True) for shape in found]
+    found = []
+    for located in parse_located_texts(text, text_first=text_first)[0][:MOST_SHAPES]:
+        shares = [value / box_scale for value in located.box]
+        (box,) = reference_shapes([{"box_yxyx": shares}], size)
+        label = _MASK_TOKENS.sub("", located.text).strip()[:LONGEST_LABEL]
+        found.append(dataclasses.replace(box, colour=colour, label=label, dashed=True))
+    return found
 
 
 def stated_size(reference: Any) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,11 @@ def run_study(
 def study_states(spec: StudySpec, folder: Path) -> list[CellState]:
     """What is done, running or failed, for every cell of the grid."""
     return [_state(cell, folder / cell.name) for cell in cells(spec)]
+
+
+def study_folder(name: str) -> Path:
+    """Where a study of this name lies unless told otherwise, such as ``studies/scaling``."""
+    return Path("studies") / (re.sub(r"[^A-Za-z0-9.-]+", "_", name) or "study")
 
 
 def read_study(folder: Path) -> dict[str, Any]:

@@ -2,292 +2,252 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evalsuite.comparison.answers import RunAnswers
-from evalsuite.data import BadExample, TaskData
-from evalsuite.errors import EvalsuiteError, UnknownName
+from evalsuite.errors import UnknownName
+from evalsuite.inspection.overlays import Shape, answer_shapes
 from evalsuite.inspection.pictures import Picture
-from evalsuite.inspection.references import ReferenceView, reference_views
-from evalsuite.inspection.views import view_example
+from evalsuite.inspection.references import reference_views
 from evalsuite.inspection.visible import printable, visible
-from evalsuite.metrics import WeightedMetric, load_metric
-from evalsuite.prompts import RequestBuilder
+from evalsuite.metrics import load_metric
+from evalsuite.parsing import parse_answer
 from evalsuite.runfolder import STORE
-from evalsuite.scoring import answer_of
-from evalsuite.specs.schema import TaskSpec
 from evalsuite.store import PredictionStore
-from evalsuite.types import Example, Prediction
+from evalsuite.types import Prediction
+from evalsuite.viewer.index import SplitIndex, split_index
+from evalsuite.viewer.media import ExampleReader
+from evalsuite.viewer.records import FEW_RUNS, PAGE, Answered, Card, Page, Query, pages_of
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry
 
-PAGE = 24
-PICTURE_BYTES = 250_000
-SHOWN = ("all", "failed", "changed", "better", "worse")
-SORTS = ("position", "lowest", "highest")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which examples of a split, and in which order. low, high: of the example's own value, in paper units."""
-
-    task: str
-    split: str
-    text: str = ""
-    stratum: str = ""
-    show: str = "all"
-    sort: str = "position"
-    low: float | None = None
-    high: float | None = None
-    page: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What one run said to an example. value: the example's own value in paper units, None where it has none alone."""
-
-    run: str
-    text: str
-    value: float | None
-    error: str
-    table: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One example on a page."""
-
-    id: str
-    position: int
-    prompt: str
-    references: Sequence[ReferenceView]
-    strata: Mapping[str, str]
-    answers: Sequence[Answered]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Cards of one page, and of how many examples they are a part."""
-
-    cards: Sequence[Card]
-    found: int
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, math.ceil(self.found / PAGE))
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What filters and sorting need of an example; the rest stays in the store."""
-
-    position: int
-    id: str
-    value: float | None
-    failed: bool
-    strata: Mapping[str, str]
+QUICK = 5_000
+"""A page of so many examples or more does not wait for scores that nobody sorts or filters by."""
+ANSWER_COLOURS = (2, 5, 4)
+REFERENCE = -1
+"""In place of a run: the first reference."""
 
 
 @dataclass
 class Browser:
-    """Runs to look at. The first one gives tasks and examples; the others are set beside it by id.
+    """Runs to look at, each of which gives examples; answers of others are set beside them by id.
 
-    Stores are read page by page; only ids and values of a split stay in memory. Safe to call from several threads.
+    Stores are read page by page; only a small index of a split stays in memory, as it was when first asked for. Safe to
+    call from several threads.
     """
 
     runs: list[RunAnswers]
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _rows: dict[tuple[int, str, str], list[_Row]] = field(default_factory=dict)
-    _data: dict[str, TaskData | str] = field(default_factory=dict)
+    _indexing: threading.Lock = field(default_factory=threading.Lock)
+    _splits: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    _indexes: dict[tuple[int, str, str], SplitIndex] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = ExampleReader(self.runs)
 
     @classmethod
     def open(cls, folders: Sequence[Path], registry: TaskRegistry | None = None) -> Browser:
         """Raises StoreError when a folder is no run."""
         return cls([RunAnswers.open(folder, registry) for folder in folders])
 
-    def splits(self) -> list[tuple[str, str, str]]:
-        """(task, split, title) of everything that has answers."""
-        run = self.runs[0]
-        return [(task, split, run.spec(task).title) for task in run.tasks() for split in run.splits(task)]
+    def splits(self) -> list[tuple[str, str, str, int]]:
+        """(task, split, title, number of the first run that has it) of everything that has answers."""
+        found: dict[tuple[str, str], tuple[str, int]] = {}
+        for number, run in enumerate(self.runs):
+            for task in run.tasks():
+                asked = run.manifest["tasks"][task]["stops"]
+                if any((task, split) not in found for split in asked):  # else the store need not be opened
+                    for split in self.splits_of(number, task):
+                        found.setdefault((task, split), (run.spec(task).title, number))
+        return [(*place, *rest) for place, rest in found.items()]
 
-    def strata(self, task: str, split: str) -> list[str]:
-        """``name=value`` of all groups of a split, most frequent first, at most a hundred."""
-        counts: dict[str, int] = {}
-        for row in self._split_rows(0, task, split):
-            for name, value in row.strata.items():
-                counts[f"{name}={value}"] = counts.get(f"{name}={value}", 0) + 1
-        return sorted(counts, key=lambda name: -counts[name])[:100]
+    def splits_of(self, run: int, task: str) -> list[str]:
+        """Splits of a run's task that have answers, as they were when first asked for."""
+        if (run, task) not in self._splits:
+            answers = self.runs[run]
+            self._splits[run, task] = answers.splits(task) if task in answers.tasks() else []
+        return self._splits[run, task]
 
-    def page(self, query: Query) -> Page:
-        """The examples that fit, one page of them. Raises UnknownName for a task or split that is not there."""
-        self._check(query.task, query.split)
-        rows = self._split_rows(0, query.task, query.split)
-        chosen = [row for row in rows if _fits(row, query) and self._shown(row, query)]
-        if query.text:
-            inside = self._positions_with(query)
-            chosen = [row for row in chosen if row.position in inside]
+    def strata(self, query: Query) -> list[str]:
+        """``name=value`` of the groups of a split, most frequent first, at most a hundred. Waits for the index."""
+        return list(self._index(query.run, query.task, query.split).strata())[:100]
+
+    def beside(self, query: Query) -> tuple[int, ...]:
+        """Numbers of the runs whose answers stand beside those of the query's run."""
+        others = tuple(number for number in range(len(self.runs)) if number != query.run)
+        if query.beside is None:
+            return others if len(self.runs) <= FEW_RUNS else ()
+        return tuple(number for number in query.beside if number in others)
+
+    def page(self, query: Query, *, quick: bool = False) -> Page:
+        """The examples that fit, one page of them. Raises UnknownName for a task or split that is not there.
+
+        quick: a page of a large split that is neither filtered nor sorted comes without scores while these are not yet
+        known; they are then made in the background.
+        """
+        self.check(query)
+        if quick and query.is_plain and not self._is_indexed(query):
+            total = self._stored_count(query)
+            if total >= QUICK:
+                threading.Thread(target=self.wait, args=(query,), daemon=True).start()
+                return self._quick_page(query, total)
+        index = self._index(query.run, query.task, query.split)
+        places = np.flatnonzero(self._fitting(index, query))
         if query.sort != "position":
-            sign = 1 if query.sort == "lowest" else -1
-            chosen.sort(key=lambda row: (row.value is None, sign * (row.value or 0.0), row.position))
-        last = max(0, math.ceil(len(chosen) / PAGE) - 1)
-        page = min(max(query.page, 0), last)
-        shown = chosen[page * PAGE : (page + 1) * PAGE]
-        return Page(self._cards(query.task, query.split, shown), len(chosen), len(rows), page)
+            values = index.values[places]
+            places = places[np.argsort(values if query.sort == "lowest" else -values, kind="stable")]  # NaN last
+        page = min(max(query.page, 0), pages_of(len(places)) - 1)
+        shown = index.positions[places[page * PAGE : (page + 1) * PAGE]].tolist()
+        self._reader.announce(query.run, query.task, query.split, shown)
+        return Page(self._cards(query, shown), len(places), len(index), page, index.problem)
 
-    def pictures(self, task: str, split: str, position: int) -> tuple[Sequence[Picture], str]:
+    def wait(self, query: Query) -> None:
+        """Until the scores of the query's run, and of those beside it, are known."""
+        self.check(query)
+        for number in (query.run, *self.beside(query)):
+            self._index(number, query.task, query.split)
+
+    def pictures(self, query: Query, position: int) -> tuple[Sequence[Picture], str]:
         """The example's pictures with what its references say about places, and why there are none, if so."""
-        data = self._task_data(task)
-        if isinstance(data, str):
-            return (), data
-        example = self._example(task, split, position)
-        if example is None:
-            return (), "the data no longer hold this example"
-        spec = TaskSpec.model_validate(self.runs[0].kept_spec(task))
-        view = view_example(example, RequestBuilder(spec), PICTURE_BYTES)
-        return view.pictures, view.error
+        self.check(query)
+        pictures, problem = self._reader.pictures(query.run, query.task, query.split, position)
+        if len(pictures) == 1:
+            shapes = self._places(query, position, (pictures[0].height, pictures[0].width))
+            pictures = [replace(pictures[0], shapes=(*pictures[0].shapes, *shapes))]
+        return pictures, problem
 
-    def _check(self, task: str, split: str) -> None:
-        run = self.runs[0]
-        if task not in run.tasks():
-            raise UnknownName("task", task, run.tasks())
-        if split not in run.splits(task):
-            raise UnknownName(f"split of {task}", split, run.splits(task))
+    def text(self, query: Query, position: int, of: int) -> str:
+        """The text that is scored at a position of the query's run: of a run's answer, or of the first reference."""
+        self.check(query)
+        for item in self._at(query, [position]):
+            if of == REFERENCE:
+                return str(next(iter(item.references or ()), ""))
+            answer = item if of == query.run else self._stored(of, query, [item.key.id]).get(item.key.id)
+            return "" if answer is None else parse_answer(answer.text, self.runs[of].spec(query.task).parsing)
+        return ""
 
-    def _shown(self, row: _Row, query: Query) -> bool:
+    def headline(self, query: Query) -> str:
+        """Name of the task's headline metric."""
+        return self.runs[query.run].spec(query.task).headline().name
+
+    def check(self, query: Query) -> None:
+        """Raises UnknownName for a run, task or split that is not there."""
+        if not 0 <= query.run < len(self.runs):
+            raise UnknownName("run", str(query.run), map(str, range(len(self.runs))))
+        run = self.runs[query.run]
+        if query.task not in run.tasks():
+            raise UnknownName("task", query.task, run.tasks())
+        if query.split not in (known := self.splits_of(query.run, query.task)):
+            raise UnknownName(f"split of {query.task}", query.split, known)
+
+    def _places(self, query: Query, position: int, size: tuple[int, int]) -> list[Shape]:
+        """Where the answers say that something is, for metrics that score places; each run has a colour."""
+        use = self.runs[query.run].spec(query.task).headline()
+        metric = load_metric(use.name, **use.parameters)
+        scale = getattr(metric, "box_scale", None)
+        if scale is None:
+            return []
+        found: list[Shape] = []
+        for place, number in enumerate((query.run, *self.beside(query))):
+            text, colour = self.text(query, position, number), ANSWER_COLOURS[place % len(ANSWER_COLOURS)]
+            first = getattr(metric, "text_first", False)
+            found += answer_shapes(text, size, colour, box_scale=scale, text_first=first)
+        return found
+
+    def _is_indexed(self, query: Query) -> bool:
+        numbers = (query.run, *self.beside(query))
+        return all((number, query.task, query.split) in self._indexes for number in numbers)
+
+    def _stored_count(self, query: Query) -> int:
+        stop = self.runs[query.run].manifest["tasks"][query.task]["stops"].get(query.split)
+        with self._store(query.run) as store:
+            return store.count(query.task, query.split, stop).stored
+
+    def _quick_page(self, query: Query, total: int) -> Page:
+        page = min(max(query.page, 0), pages_of(total) - 1)
+        stop = self.runs[query.run].manifest["tasks"][query.task]["stops"].get(query.split)
+        with self._store(query.run) as store:
+            shown = store.positions(query.task, query.split, stop, page * PAGE, PAGE)
+        self._reader.announce(query.run, query.task, query.split, shown)
+        return Page(self._cards(query, shown, scored=False), total, total, page, waiting=True)
+
+    def _store(self, run: int) -> PredictionStore:
+        return PredictionStore(self.runs[run].folder / STORE, read_only=True)
+
+    def _fitting(self, index: SplitIndex, query: Query) -> NDArray[np.bool_]:
+        """Which examples are asked for. Without a value an example has no score to be within bounds."""
+        chosen = np.ones(len(index), bool)
+        if query.stratum:
+            chosen &= index.of_group(query.stratum)
+        if query.low is not None:
+            chosen &= index.values >= query.low
+        if query.high is not None:
+            chosen &= index.values <= query.high
         if query.show == "failed":
-            return row.failed
-        if query.show == "all":
-            return True
-        change = self._change(row, query)
-        return change != 0 if query.show == "changed" else change > 0 if query.show == "better" else change < 0
+            chosen &= index.failed
+        elif query.show != "all":
+            others = self.beside(query)
+            gains = index.gains(self._index(others[0], query.task, query.split)) if others else np.zeros(len(index))
+            chosen &= gains != 0 if query.show == "changed" else gains > 0 if query.show == "better" else gains < 0
+        if query.text:
+            with self._store(query.run) as store:
+                positions = store.positions_with(query.task, query.split, query.text)
+            chosen &= np.isin(index.positions, np.fromiter(positions, np.int64, len(positions)))
+        return chosen
 
-    def _change(self, row: _Row, query: Query) -> float:
-        """By how much the second run is better on this example; 0 without a second run or a value."""
-        if len(self.runs) < 2:
-            return 0.0
-        other = self._values_by_id(1, query.task, query.split).get(row.id)
-        if other is None or row.value is None:
-            return 0.0
-        difference = other - row.value
-        return difference if self._higher_is_better(query.task) else -difference
-
-    @lru_cache(maxsize=512)  # noqa: B019 (a browser lives as long as its process)
-    def _higher_is_better(self, task: str) -> bool:
-        use = self.runs[0].spec(task).headline()
-        return load_metric(use.name, **use.parameters).values[0].higher_is_better
-
-    @lru_cache(maxsize=32)  # noqa: B019
-    def _values_by_id(self, run: int, task: str, split: str) -> Mapping[str, float | None]:
-        return {row.id: row.value for row in self._split_rows(run, task, split)}
-
-    def _split_rows(self, run: int, task: str, split: str) -> list[_Row]:
-        with self._lock:
+    def _index(self, run: int, task: str, split: str) -> SplitIndex:
+        """Made at the first question; of a run without the split it is empty."""
+        with self._indexing:
             key = (run, task, split)
-            if key not in self._rows:
-                self._rows[key] = list(_scored_rows(self.runs[run], task, split))
-            return self._rows[key]
+            if key not in self._indexes:
+                answers = self.runs[run]
+                here = split in self.splits_of(run, task)
+                self._indexes[key] = split_index(answers, task, split) if here else SplitIndex.empty()
+            return self._indexes[key]
 
-    def _positions_with(self, query: Query) -> set[int]:
-        """Positions whose prompt, answer or references hold the text, upper and lower case alike."""
-        with PredictionStore(self.runs[0].folder / STORE, read_only=True) as store:
-            return store.positions_with(query.task, query.split, query.text)
-
-    def _cards(self, task: str, split: str, rows: Sequence[_Row]) -> list[Card]:
-        stored = [self._stored(run, task, split, [row.id for row in rows]) for run in range(len(self.runs))]
-        values = [self._values_by_id(run, task, split) for run in range(len(self.runs))]
+    def _cards(self, query: Query, positions: Sequence[int], *, scored: bool = True) -> list[Card]:
+        numbers = (query.run, *self.beside(query))
+        items = {item.position: item for item in self._at(query, positions)}
+        ids = [item.key.id for item in items.values()]
+        stored = {number: self._stored(number, query, ids) for number in numbers[1:]}
+        stored[query.run] = {item.key.id: item for item in items.values()}
         cards = []
-        for row in rows:
-            first = stored[0][row.id]
+        for position in positions:
+            first = items[position]
             answers = [
-                _answered(self.runs[run].name, found, values[run].get(row.id))
-                for run in range(len(self.runs))
-                if (found := stored[run].get(row.id)) is not None
+                _answered(
+                    self.runs[number].name, number, item, self._value(number, query, item.position) if scored else None
+                )
+                for number in numbers
+                if (item := stored[number].get(first.key.id)) is not None
             ]
             references = reference_views(first.references or ())
-            cards.append(Card(printable(row.id), row.position, visible(first.prompt), references, row.strata, answers))
+            cards.append(
+                Card(printable(first.key.id), position, visible(first.prompt), references, first.strata, answers)
+            )
         return cards
 
-    def _stored(self, run: int, task: str, split: str, ids: Sequence[str]) -> dict[str, Prediction]:
-        answers = self.runs[run]
-        if task not in answers.tasks() or split not in answers.splits(task):
+    def _value(self, run: int, query: Query, position: int) -> float | None:
+        return self._index(run, query.task, query.split).value(position)
+
+    def _at(self, query: Query, positions: Sequence[int]) -> list[Prediction]:
+        with self._store(query.run) as store:
+            return list(store.at_positions(query.task, query.split, positions))
+
+    def _stored(self, run: int, query: Query, ids: Sequence[str]) -> dict[str, Prediction]:
+        if query.split not in self.splits_of(run, query.task):
             return {}
-        with PredictionStore(answers.folder / STORE, read_only=True) as store:
-            return {item.key.id: item for item in store.with_ids(task, split, ids)}
-
-    def _task_data(self, task: str) -> TaskData | str:
-        """The data of the run, or why they cannot be opened."""
-        with self._lock:
-            if task not in self._data:
-                self._data[task] = _open_data(self.runs[0], task)
-            return self._data[task]
-
-    @lru_cache(maxsize=256)  # noqa: B019 (a browser lives as long as its process)
-    def _example(self, task: str, split: str, position: int) -> Example | BadExample | None:
-        data = self._task_data(task)
-        if isinstance(data, str):
-            return None
-        with self._lock:
-            found = data.examples(split, start=lambda place: place == position, stop=position + 1)
-            return next(iter(found), None)
-
-    def __hash__(self) -> int:
-        return id(self)
+        with self._store(run) as store:
+            return {item.key.id: item for item in store.with_ids(query.task, query.split, ids)}
 
 
-def _fits(row: _Row, query: Query) -> bool:
-    """Whether group and value are those asked for."""
-    if query.stratum:
-        name, _, value = query.stratum.partition("=")
-        if row.strata.get(name) != value:
-            return False
-    if query.low is not None and (row.value is None or row.value < query.low):
-        return False
-    return query.high is None or (row.value is not None and row.value <= query.high)
-
-
-def _scored_rows(run: RunAnswers, task: str, split: str) -> Iterator[_Row]:
-    """Every stored example with its own headline value."""
-    if task not in run.tasks() or split not in run.splits(task):
-        return
-    spec = run.spec(task)
-    use = spec.headline()
-    metric = load_metric(use.name, **use.parameters)
-    stop = run.manifest["tasks"][task]["stops"].get(split)
-    with PredictionStore(run.folder / STORE, read_only=True) as store:
-        stored = list(store.read(task, split, stop))
-    scorable = [item for item in stored if item.references is not None]
-    values: dict[int, float | None] = {}
-    if scorable and not isinstance(metric, WeightedMetric):
-        answers: list[Any] = [answer_of(item, spec) for item in scorable]
-        predictions = answers if metric.takes_answers else [answer.text for answer in answers]
-        references = [item.references or () for item in scorable]
-        try:
-            table = metric.prepare(predictions, references).batch_statistics(predictions, references)
-            scale = metric.values[0].scale
-            for item, value in zip(scorable, metric.finalize(table)[metric.values[0].name], strict=True):
-                values[item.position] = float(value) * scale if math.isfinite(float(value)) else None
-        except (EvalsuiteError, ValueError, TypeError):
-            values = {}  # a metric that cannot score here leaves the examples to be looked at
-    for item in stored:
-        yield _Row(item.position, item.key.id, values.get(item.position), item.error is not None, item.strata)
-
-
-def _answered(run: str, item: Prediction, value: float | None) -> Answered:
+def _answered(run: str, number: int, item: Prediction, value: float | None) -> Answered:
     view = reference_views([item.text])[0]
-    return Answered(run, view.text, value, printable(item.error or ""), view.table)
-
-
-def _open_data(run: RunAnswers, task: str) -> TaskData | str:
-    try:
-        return run.data(task)
-    except (EvalsuiteError, ValueError) as error:
-        return f"the data of this run cannot be opened: {error}"
+    return Answered(run, number, view.text, value, printable(item.error or ""), view.table, view.long)

@@ -235,6 +235,18 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = FORMA
     return paths
 
 
+def as_svg(figure: Figure) -> str:
+    """The figure as the text of an SVG file, the same for the same figure."""
+    import io
+
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "evalsuite"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue().decode()
+
+
 def _curve(axis: Axes, grid: TaskGrid, resolution: int, number: int) -> None:
     sizes = [size for size in grid.sizes() if (size, resolution) in grid.cells]
     samples = [grid.cells[size, resolution] for size in sizes]

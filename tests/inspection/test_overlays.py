@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.inspection.overlays import OUTLINE, Shape, outline_shape, reference_shapes, stated_size
+from evalsuite.inspection.overlays import (
+    OUTLINE,
+    Shape,
+    answer_shapes,
+    outline_shape,
+    reference_shapes,
+    stated_size,
+)
 from evalsuite.inspection.pictures import picture
 
 SIZE = (60, 80)  # height, width
@@ -88,3 +95,28 @@ def test_pictures_shrink_until_they_fit() -> None:
     large, small = picture(noise, 10_000_000), picture(noise, 60_000)
     assert (large.width, large.height, large.shown_width) == (1200, 900, 760)
     assert len(small.uri) < 60_000 * 4 / 3 + 100 and small.shown_width < 760
+
+
+def test_boxes_of_an_answer_are_dashed_and_carry_their_text() -> None:
+    text = "<loc0000><loc0000><loc1023><loc0512> a cat ; <loc0512><loc0512><loc1023><loc1023> <script>"
+    first, second = answer_shapes(text, SIZE)
+    assert box(first) == pytest.approx((0, 0, 40, 60), abs=0.1) and (first.label, first.dashed) == ("a cat", True)
+    assert second.label == "<script>"
+    assert [
+        shape.label for shape in answer_shapes("a cat <loc0000><loc0000><loc1023><loc0512>", SIZE, text_first=True)
+    ] == ["a cat"]
+
+
+def test_a_box_before_mask_tokens_has_no_label() -> None:
+    (shape,) = answer_shapes("<loc0001><loc0002><loc0300><loc1023><seg001><seg127>", SIZE)
+    assert shape.label == ""
+
+
+def test_boxes_of_a_json_list_are_drawn() -> None:
+    shapes = answer_shapes('[{"category": "dog", "bbox": [1, 2, 3, 4]}, {"bbox": "x"}, 7, {"category"', SIZE)
+    assert [(box(shape), shape.label, shape.dashed) for shape in shapes] == [((1, 2, 4, 6), "dog", True)]
+
+
+@pytest.mark.parametrize("text", ["", "no place", "<loc0001><loc0002>", "[", "[[[[", "<loc9999>" * 4, '[{"words": 1}]'])
+def test_an_answer_without_places_draws_nothing(text: str) -> None:
+    assert answer_shapes(text, SIZE) == []

@@ -3,60 +3,21 @@
 from __future__ import annotations
 
 import html
-import json
 import re
-import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import evalsuite
-from evalsuite.specs import TaskRegistry
-from evalsuite.viewer.browsing import PAGE, Browser, Query
-from evalsuite.viewer.server import ViewerServer, read_query
+from evalsuite.viewer.browsing import Browser
+from evalsuite.viewer.pages import read_query
+from evalsuite.viewer.records import PAGE, Query
 
 QUESTIONS = 60
-HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)> "quoted" \u202ereversed'
-
-
-@pytest.fixture
-def runs(own_task: Callable[..., Path], tmp_path: Path) -> list[Path]:
-    """Two runs of sixty questions: the first wrong on 0 to 4, the second on 3 to 9; question 7 has a hostile answer."""
-    rows = [
-        {
-            "id": f"q{n}",
-            "question": f"question {n} of 50%",
-            "answer": [f"right {n}"],
-            "kind": "odd" if n % 2 else "even",
-        }
-        for n in range(QUESTIONS)
-    ]
-    fields = {"id": "id", "references": "answer", "values": {"question": "question"}, "strata": {"kind": "kind"}}
-    specs = own_task(rows, fields=fields)
-    folders = []
-    for name, wrong in (("first", range(5)), ("second", range(3, 10))):
-        answers = [{"id": f"q{n}", "text": HOSTILE if n in wrong else f"right {n}"} for n in range(QUESTIONS)]
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in answers))
-        result = evalsuite.run(
-            "own",
-            backend="replay",
-            options={"predictions": str(tmp_path / f"{name}.jsonl")},
-            data="files",
-            data_dir=tmp_path / "data",
-            specs=[specs],
-            out=tmp_path / name,
-        )
-        folders.append(result.folder)
-    return folders
-
-
-@pytest.fixture
-def browser(runs: list[Path], tmp_path: Path) -> Browser:
-    return Browser.open(runs, TaskRegistry([tmp_path / "specs"]))
 
 
 def ids(browser: Browser, **query: Any) -> list[str]:
@@ -83,7 +44,7 @@ class TestBrowsing:
         assert ids(browser, stratum="kind=odd", high=50.0) == ["q1", "q3"]
         assert ids(browser, text="QUESTION 42") == ["q42"]
         assert len(ids(browser, text="of 50%")) == PAGE and ids(browser, text="5_ of") == []
-        assert browser.strata("own", "test") == ["kind=even", "kind=odd"]
+        assert browser.strata(Query("own", "test")) == ["kind=even", "kind=odd"]
 
     def test_the_lowest_or_highest_come_first(self, browser: Browser) -> None:
         assert ids(browser, sort="lowest")[:6] == ["q0", "q1", "q2", "q3", "q4", "q5"]
@@ -91,23 +52,26 @@ class TestBrowsing:
 
     def test_pictures_come_from_the_data_of_the_run(self, tmp_path: Path) -> None:
         run = evalsuite.run("refcoco", backend="echo", limit=2, out=tmp_path / "refcoco").folder
-        pictures, problem = Browser.open([run]).pictures("refcoco", "val", 1)
+        pictures, problem = Browser.open([run]).pictures(Query("refcoco", "val"), 1)
         assert problem == "" and len(pictures) == 1
         assert pictures[0].uri.startswith("data:image/jpeg;base64,") and pictures[0].shapes
 
-    def test_data_that_went_away_are_said_and_the_rest_still_works(self, browser: Browser, tmp_path: Path) -> None:
-        (tmp_path / "data").rename(tmp_path / "moved")
-        pictures, problem = browser.pictures("own", "test", 0)
+    def test_data_that_went_away_are_said_and_the_rest_still_works(self, browser: Browser, runs: list[Path]) -> None:
+        data, moved = runs[0].parent / "data", runs[0].parent / "moved"
+        data.rename(moved)
+        try:
+            pictures, problem = browser.pictures(Query("own", "test"), 0)
+        finally:
+            moved.rename(data)
         assert not pictures and "cannot be opened" in problem
         assert len(ids(browser)) == PAGE
 
 
 class TestServer:
     @pytest.fixture
-    def ask(self, browser: Browser) -> Iterator[Callable[..., tuple[int, str, Any]]]:
+    def ask(self, browser: Browser, serve: Callable[..., Any]) -> Callable[..., tuple[int, str, Any]]:
         """``ask("/path")``: status, body and headers."""
-        server = ViewerServer(browser)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server = serve(browser)
 
         def call(path: str, **headers: str) -> tuple[int, str, Any]:
             request = urllib.request.Request(server.url.rstrip("/") + path, headers=headers)
@@ -117,9 +81,7 @@ class TestServer:
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode(), error.headers
 
-        yield call
-        server.shutdown()
-        server.server_close()
+        return call
 
     def test_the_first_page_has_the_tables_and_a_link_for_each_split(self, ask: Any) -> None:
         status, body, _ = ask("/")
@@ -143,7 +105,7 @@ class TestServer:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
     def test_pages_load_nothing_from_elsewhere(self, ask: Any) -> None:
-        for path in ("/", "/examples?task=own&split=test", "/view.js", "/view.css", "/style.css"):
+        for path in ("/", "/examples?task=own&split=test&show=failed", "/view.js", "/view.css", "/style.css"):
             assert not re.search(r"https?://(?!127\.0\.0\.1|www\.w3\.org)", ask(path)[1]), path
 
     def test_another_host_is_refused(self, ask: Any) -> None:
