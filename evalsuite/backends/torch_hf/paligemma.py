@@ -16,6 +16,7 @@ from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.errors import ExampleError
 from evalsuite.preparation import prepare_frames, request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
@@ -35,6 +36,7 @@ class PaliGemma:
         )
         self.resolution = int(config.vision_config.image_size)
         self.tokens_per_frame = (self.resolution // int(config.vision_config.patch_size)) ** 2
+        self._positions = int(config.text_config.max_position_embeddings)
         self._check_every = CHECK_EVERY.get(where.device.type, OTHER_CHECK_EVERY)
         self._image_processor: Any = None
         if options.image_pipeline == "processor":
@@ -51,9 +53,12 @@ class PaliGemma:
         }
 
     def prepare(self, request: Request) -> Prepared:
-        """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
+        """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened or the prompt is too long."""
+        prompt = self.tokenizer.prompt(request.prompt, request.max_prompt_tokens)
+        if len(prompt) > self._positions:  # its attention would take hours, or all memory
+            raise ExampleError(f"the prompt has {len(prompt):,} tokens; the model has positions for {self._positions:,}")
         pixels, normalised = self._pixels(request)
-        inputs = PrefixInputs(self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised)
+        inputs = PrefixInputs(prompt, pixels, normalised)
         decoding = request.decoding
         tokens = inputs.frame_count * self.tokens_per_frame + len(inputs.token_ids) + decoding.max_new_tokens
         nbytes = 0 if pixels is None else pixels.nbytes
