@@ -56,7 +56,9 @@ class PaliGemma:
         """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened or the prompt is too long."""
         prompt = self.tokenizer.prompt(request.prompt, request.max_prompt_tokens)
         if len(prompt) > self._positions:  # its attention would take hours, or all memory
-            raise ExampleError(f"the prompt has {len(prompt):,} tokens; the model has positions for {self._positions:,}")
+            raise ExampleError(
+                f"the prompt has {len(prompt):,} tokens; the model has positions for {self._positions:,}"
+            )
         pixels, normalised = self._pixels(request)
         inputs = PrefixInputs(prompt, pixels, normalised)
         decoding = request.decoding
