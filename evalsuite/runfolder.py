@@ -26,6 +26,9 @@ MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK, LOG = (
     ".lock",
     "failures.log",
 )
+_PARTS = {"run": dict, "tasks": dict, "models": dict, "sessions": list, "name": str}
+_RUN_PARTS = {"backend": str, "data": str, "attributes": dict}
+_TASK_PARTS = {"model": (str, type(None)), "inference_digest": str, "data": dict, "stops": dict}
 STUDY = "study.json"
 """In the folder of a study: what its runs are."""
 
@@ -151,12 +154,29 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: written by another version of evalsuite ({version}). Use that version, or choose another --out; "
             "the folder is left as it is"
         )
-    for name, kind in (("run", dict), ("tasks", dict), ("models", dict), ("sessions", list)):
-        if not isinstance(manifest.get(name), kind):
-            raise StoreError(
-                f"{path}: has no {name!r}; restore it from a copy, or move the whole folder away to begin anew"
-            )
+    if missing := _missing(manifest):
+        raise StoreError(
+            f"{path}: has no {missing!r}; restore it from a copy, or move the whole folder away to begin anew"
+        )
     return manifest
+
+
+def _missing(manifest: Mapping[str, Any]) -> str | None:
+    """The first part that this manifest lacks, or holds in another form."""
+    run, tasks = manifest.get("run"), manifest.get("tasks")
+    levels: list[tuple[str, Any, Mapping[str, Any]]] = [("", manifest, _PARTS)]
+    if isinstance(run, dict) and isinstance(tasks, dict) and isinstance(manifest.get("models"), dict):
+        levels += [("run.", run, _RUN_PARTS), ("tasks.", tasks, dict.fromkeys(tasks, dict))]
+        levels.append(("models.", manifest["models"], dict.fromkeys(manifest["models"], dict)))
+        # What was brought in from elsewhere has tasks that were not asked here, without a spec.
+        asked = {task: entry for task, entry in tasks.items() if isinstance(entry, dict) and "spec" in entry}
+        levels += [(f"tasks.{task}.", entry, _TASK_PARTS) for task, entry in asked.items()]
+        levels += [(f"tasks.{task}.data.", entry.get("data") or {}, {"splits": dict}) for task, entry in asked.items()]
+    for place, part, names in levels:
+        for name, kind in names.items():
+            if not isinstance(part, dict) or name not in part or not isinstance(part[name], kind):
+                return place + name
+    return None
 
 
 def describe_failure(folder: Path, task: str, error: Exception) -> str:

@@ -5,6 +5,8 @@ Nothing heavy is imported before a verb runs, so that ``evalsuite --help`` answe
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -74,7 +76,14 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except OSError as error:  # of what is printed: the reader is gone, or the log's disk is full
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            with contextlib.suppress(OSError):
+                click.echo(
+                    f"error: {error}: what is stored is safe; make room and give the same command again", err=True
+                )
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -9,6 +9,7 @@ import threading
 import time
 
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = "\ninterrupted; what was answered is stored. Give the same command again to resume."
 GRACE_SECONDS = 8.0  # schedulers that send SIGTERM kill after 10 s or more
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LINE_EVERY_SECONDS = 10.0
+
+
+def say(text: str) -> None:
+    """A line on standard error. A log on a full disk, or a reader that is gone, must not end a run."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 class QuietProgress:
@@ -36,7 +43,7 @@ class QuietProgress:
         return None
 
     def note(self, message: str) -> None:
-        click.echo(f"note: {message}", err=True)
+        say(f"note: {message}")
 
 
 class LinesProgress(QuietProgress):
@@ -66,14 +73,14 @@ class LinesProgress(QuietProgress):
         self._run_done += answered + failed + skipped
         if time.monotonic() - self._shown >= LINE_EVERY_SECONDS:
             self._shown = time.monotonic()
-            click.echo(self._line(task), err=True)
+            say(self._line(task))
 
     def task_ended(self, task: str, message: str | None) -> None:
         ending = ""
         if message:
             ending = " — failed as above" if message in self._told else f" — failed: {message}"
             self._told.add(message)
-        click.echo(self._line(task) + ending, err=True)
+        say(self._line(task) + ending)
 
     def _line(self, task: str) -> str:
         seconds = max(time.monotonic() - self._begin, 1e-9)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalsuite.cli.interrupts import INTERRUPTED, end_cleanly_when_interrupted
+from evalsuite.cli.interrupts import INTERRUPTED, INTERRUPTED_MESSAGE, end_cleanly_when_interrupted
 from evalsuite.cli.parsing import parse_metric_options, parse_names, parse_pairs, parse_value
+from evalsuite.cli.progress import say
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def command(**given: Any) -> int:
     try:
         return _run(given)
     except KeyboardInterrupt:
-        click.echo("\ninterrupted; what was answered is stored. Give the same command again to resume.", err=True)
+        say(INTERRUPTED_MESSAGE)
         return INTERRUPTED
 
 
@@ -148,7 +149,7 @@ def _run(given: dict[str, Any]) -> int:
         return _run_on_devices(given)
     plan = api.plan(_config(given))
     for warning in plan.warnings:
-        click.echo(f"note: {warning}", err=True)
+        say(f"note: {warning}")
     if given["dry_run"]:
         if given["as_json"]:
             click.echo(json.dumps(plan_as_json(plan), indent=1))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
-from evalsuite.cli.interrupts import INTERRUPTED, end_cleanly_when_interrupted
+from evalsuite.cli.interrupts import INTERRUPTED, INTERRUPTED_MESSAGE, end_cleanly_when_interrupted
+from evalsuite.cli.progress import say
 
 if TYPE_CHECKING:
     from evalsuite.studies.grid import Cell
@@ -61,7 +62,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
                 spec, folder, specs=specs, observer=observer, jobs=jobs or os.cpu_count() or 1, on_cell=announce
             )
     except KeyboardInterrupt:
-        click.echo("\ninterrupted; what was answered is stored. Give the same command again to resume.", err=True)
+        say(INTERRUPTED_MESSAGE)
         return INTERRUPTED
     _print(states, as_json)
     if not as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.backends.base import Prepared
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
+from evalsuite.errors import ExampleError
 from evalsuite.preparation import prepare_frames
 from evalsuite.types import Request
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from evalsuite.preparation import Pixels
 
 END_OF_SEQUENCE = "<eos>"
+POSITIONS = 8192  # of Gemma 1 and 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class PrefixInputs:
     @property
     def frame_count(self) -> int:
         return 0 if self.pixels is None else len(self.pixels)
+
+
+def prompt_tokens(request: Request, tokenizer: PromptTokenizer, positions: int = POSITIONS) -> tuple[int, ...]:
+    """BOS, prefix and newline. Raises ExampleError for more tokens than the model has positions for.
+
+    Attention over such a prompt would take hours, or all memory.
+    """
+    tokens = tokenizer.prompt(request.prompt, request.max_prompt_tokens)
+    if len(tokens) > positions:
+        raise ExampleError(f"the prompt has {len(tokens):,} tokens; the model has positions for {positions:,}")
+    return tokens
 
 
 def reference_pixels(request: Request, resolution: int) -> Pixels | None:

@@ -10,7 +10,13 @@ import jax
 import numpy as np
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
-from evalsuite.backends.checkpoints.inputs import PrefixInputs, forbidden_ids, prepared_prefix, reference_pixels
+from evalsuite.backends.checkpoints.inputs import (
+    PrefixInputs,
+    forbidden_ids,
+    prepared_prefix,
+    prompt_tokens,
+    reference_pixels,
+)
 from evalsuite.backends.jax_paligemma.batches import pad, padded_rows
 from evalsuite.backends.jax_paligemma.checkpoint import JaxCheckpoint
 from evalsuite.backends.jax_paligemma.decoding import Answer, Rule
@@ -83,7 +89,7 @@ class JaxBackend:
         Examples of a group have the same number and kind of frames, so that padding does not cost whole frames.
         """
         pixels = reference_pixels(request, self.sizes.resolution)
-        inputs = PrefixInputs(self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels)
+        inputs = PrefixInputs(prompt_tokens(request, self.tokenizer), pixels)
         group = (request.decoding, inputs.frame_count, request.preparation.truncate)
         return prepared_prefix(request, inputs, self.sizes.tokens_per_frame, group)
 

@@ -9,7 +9,13 @@ from typing import Any
 import openvino as ov
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
-from evalsuite.backends.checkpoints.inputs import PrefixInputs, forbidden_ids, prepared_prefix, reference_pixels
+from evalsuite.backends.checkpoints.inputs import (
+    PrefixInputs,
+    forbidden_ids,
+    prepared_prefix,
+    prompt_tokens,
+    reference_pixels,
+)
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
 from evalsuite.backends.checkpoints.weights import fingerprint
@@ -59,7 +65,7 @@ class CpuBackend:
 
     def prepare(self, request: Request) -> Prepared:
         """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
-        tokens = self.tokenizer.prompt(request.prompt, request.max_prompt_tokens)
+        tokens = prompt_tokens(request, self.tokenizer)
         inputs = PrefixInputs(tokens, reference_pixels(request, self._shape.vision.resolution))
         return prepared_prefix(request, inputs, self._shape.vision.tokens, group=request.decoding)
 

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.backends.base import Prepared
-from evalsuite.backends.checkpoints.inputs import PrefixInputs, forbidden_ids, prepared_prefix, reference_pixels
+from evalsuite.backends.checkpoints.inputs import (
+    PrefixInputs,
+    forbidden_ids,
+    prepared_prefix,
+    prompt_tokens,
+    reference_pixels,
+)
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.beam import beam_search
@@ -35,6 +41,7 @@ class PaliGemma:
         )
         self.resolution = int(config.vision_config.image_size)
         self.tokens_per_frame = (self.resolution // int(config.vision_config.patch_size)) ** 2
+        self._positions = int(config.text_config.max_position_embeddings)
         self._check_every = CHECK_EVERY.get(where.device.type, OTHER_CHECK_EVERY)
         self._image_processor: Any = None
         if options.image_pipeline == "processor":
@@ -51,9 +58,10 @@ class PaliGemma:
         }
 
     def prepare(self, request: Request) -> Prepared:
-        """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened."""
+        """Pixels and prompt tokens. Raises ExampleError when an image cannot be opened or the prompt is too long."""
+        prompt = prompt_tokens(request, self.tokenizer, self._positions)
         pixels, normalised = self._pixels(request)
-        inputs = PrefixInputs(self.tokenizer.prompt(request.prompt, request.max_prompt_tokens), pixels, normalised)
+        inputs = PrefixInputs(prompt, pixels, normalised)
         return prepared_prefix(request, inputs, self.tokens_per_frame, group=request.decoding)
 
     def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
