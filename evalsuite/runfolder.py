@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.redaction import without_secrets
 from evalsuite.store import FILE_NAME
 
 MANIFEST_VERSION = 1
@@ -140,11 +141,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def describe_failure(folder: Path, task: str, error: Exception) -> str:
     """One line for the user; for what nobody expected, the traceback goes to a file in the run folder."""
     if isinstance(error, EvalsuiteError):
-        return str(error)
-    message = f"{type(error).__name__}: {error}"
+        return without_secrets(str(error))
+    message = without_secrets(f"{type(error).__name__}: {error}")
     try:
         with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"--- {now()} {task}\n{''.join(traceback.format_exception(error))}\n")
+            log.write(f"--- {now()} {task}\n{without_secrets(''.join(traceback.format_exception(error)))}\n")
     except OSError:
         return message
     return f"{message} (traceback in {folder / LOG})"

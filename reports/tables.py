@@ -255,4 +255,4 @@ def _natural_width(table: Table) -> int:
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters (a model's text could move the cursor)."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+", " ", text).strip()

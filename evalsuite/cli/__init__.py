@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
 from evalsuite._version import __version__
 from evalsuite.cli.groups import SuggestingGroup
+from evalsuite.cli.printing import say
 from evalsuite.errors import EvalsuiteError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -65,7 +67,7 @@ def main() -> None:
     try:
         status = cli.main(standalone_mode=False)
     except EvalsuiteError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_status)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -74,5 +76,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception:
+        say(traceback.format_exc().rstrip(), err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

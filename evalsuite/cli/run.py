@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalsuite.cli.parsing import parse_metric_options, parse_names, parse_pairs, parse_value
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def command(**given: Any) -> int:
     _end_cleanly_when_interrupted()
     plan = api.plan(_config(given))
     for warning in plan.warnings:
-        click.echo(f"note: {warning}", err=True)
+        say(f"note: {warning}", err=True)
     if given["dry_run"]:
         if given["as_json"]:
-            click.echo(json.dumps(plan_as_json(plan), indent=1))
+            say_json(plan_as_json(plan))
         else:
             print_plan(plan)
         return 0
@@ -115,7 +115,7 @@ def command(**given: Any) -> int:
         with _observer(given) as observer:
             result = api.run_plan(plan, observer, sys.argv, jobs=given["jobs"] or os.cpu_count() or 1)
     except KeyboardInterrupt:
-        click.echo(
+        say(
             f"\ninterrupted; what was answered is stored in {plan.folder}. Give the same command again to resume.",
             err=True,
         )

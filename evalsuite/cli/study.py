@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
+from evalsuite.cli.printing import say, say_json
 
 if TYPE_CHECKING:
     from evalsuite.studies.grid import Cell
@@ -50,7 +50,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
 
     def announce(cell: Cell) -> None:
         if not quiet:
-            click.echo(f"cell {cell.name}" + (f" on {', '.join(cell.splits)}" if cell.splits else ""), err=True)
+            say(f"cell {cell.name}" + (f" on {', '.join(cell.splits)}" if cell.splits else ""), err=True)
 
     with QuietProgress() if quiet else LinesProgress() as observer:
         states = run_study(
@@ -58,7 +58,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
         )
     _print(states, as_json)
     if not as_json:
-        click.echo(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
+        say(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
     return 0 if all(state.state == DONE for state in states) else 1
 
 
@@ -79,7 +79,7 @@ def status(file: Path, out: Path | None, as_json: bool) -> int:
 def _folder(out: Path | None, name: str) -> Path:
     import re
 
-    return out if out is not None else Path("studies") / (re.sub(r"[^A-Za-z0-9.-]+", "_", name) or "study")
+    return out if out is not None else Path("studies") / (re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip(".") or "study")
 
 
 def _print(states: Sequence[CellState], as_json: bool) -> None:
@@ -96,9 +96,9 @@ def _print(states: Sequence[CellState], as_json: bool) -> None:
             }
             for state in states
         ]
-        click.echo(json.dumps(records, indent=1, ensure_ascii=False))
+        say_json(records)
         return
     rows = [[state.cell.name, state.state, f"{state.done}/{len(state.tasks)}", state.message] for state in states]
     print_columns(["cell", "state", "tasks done", ""], rows)
     counts = Counter(state.state for state in states)
-    click.echo("\n" + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    say("\n" + ", ".join(f"{count} {name}" for name, count in counts.items()))

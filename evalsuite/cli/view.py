@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.cli.printing import say
+
 
 @click.command("view")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -24,7 +26,7 @@ def command(runs: tuple[Path, ...], port: int, specs: tuple[Path, ...], no_brows
     from evalsuite.viewer.server import ViewerServer
 
     server = ViewerServer(Browser.open(run_folders(runs), TaskRegistry(specs)), port)
-    click.echo(f"{server.url} (Ctrl-C ends it)")
+    say(f"{server.url} (Ctrl-C ends it)")
     if not no_browser:
         import webbrowser
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UnknownName, UsageError
+from evalsuite.redaction import redacted
 from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
@@ -126,7 +127,7 @@ class RunConfig:
         return self.backend != "replay"
 
     def folder(self) -> Path:
-        return self.out if self.out is not None else Path("runs") / run_name(self.identity())
+        return self.out if self.out is not None else Path("runs") / run_name(redacted(self.identity()))
 
     def identity(self) -> dict[str, Any]:
         """What names the run: what changes no answer (workers, error budget, batching, metrics) is not part of it."""

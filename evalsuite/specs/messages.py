@@ -18,7 +18,7 @@ _PATTERNS = {
     schema.IDENTIFIER: "must be lower-case letters, digits and underscores, and start with a letter",
     schema.HUB_ID: "must be a hub id of the form owner/name",
     schema.COMMIT: "must be a full commit hash: 40 digits and letters a to f",
-    schema.SPLIT_NAME: "must be letters, digits, '_', '-' and '.'",
+    schema.SPLIT_NAME: "must be letters, digits, '_', '-' and '.', and start with none of the last two",
 }
 _SCALARS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 

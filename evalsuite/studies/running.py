@@ -11,6 +11,7 @@ from typing import Any
 from evalsuite import api
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.redaction import redacted
 from evalsuite.runfolder import MANIFEST, STUDY, is_locked, read_manifest, write_json
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
@@ -128,7 +129,7 @@ def _write_study(spec: StudySpec, folder: Path, grid: Sequence[Cell], choices: S
             "cells": [{"folder": cell.name, "attributes": dict(cell.attributes), "tasks": cell.tasks} for cell in grid],
             "select": spec.select.model_dump() if spec.select else None,
             "choices": list(_written(choices)),
-            "spec": spec.model_dump(mode="json", exclude_none=True),
+            "spec": redacted(spec.model_dump(mode="json", exclude_none=True)),
         },
     )
 
