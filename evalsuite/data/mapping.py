@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.expressions import Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
 from evalsuite.data.media import MediaFolder
 from evalsuite.errors import ExampleError, SpecError, did_you_mean
 from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
@@ -97,7 +97,7 @@ class Mapper:
             return
         try:
             items = self._explode.get(record)
-        except (ValueError, TypeError, ExampleError):
+        except UNUSABLE:
             items = None
         if not isinstance(items, list):
             yield record
@@ -112,7 +112,7 @@ class Mapper:
             return True
         try:
             return bool(self._where.get(scope))
-        except (ValueError, TypeError, ExampleError):
+        except UNUSABLE:
             return True
 
     def example(self, scope: Record, split: str, position: int) -> Example | BadExample:
@@ -220,7 +220,7 @@ def _value(name: str, expression: Expression, scope: Record) -> Any:
     """The field's value. Raises ExampleError naming field and expression when there is none."""
     try:
         value = expression.get(scope)
-    except (ValueError, TypeError, ExampleError) as error:
+    except UNUSABLE as error:
         raise _field_error(name, expression, str(error)) from error
     if value is None:
         raise _field_error(name, expression, "gives nothing")
@@ -231,7 +231,7 @@ def _readable(name: str, expression: Expression, scope: Record) -> None:
     """Raises ExampleError when the expression cannot be read on this record; its value may be nothing."""
     try:
         expression.get(scope)
-    except (ValueError, TypeError, ExampleError) as error:
+    except UNUSABLE as error:
         raise _field_error(name, expression, str(error)) from error
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from evalsuite.data.readers import open_binary, parse_json
+from evalsuite.data.readers import open_binary, parse_json, read_whole
 from evalsuite.errors import DataError
 
 EVALUATED = ("val", "test", "testA", "testB")
@@ -69,7 +69,7 @@ def _records(refs: Path, instances: Path) -> Iterator[tuple[str, dict[str, Any]]
     """(split, record), in the order of the references."""
     references = read_refs(refs)
     with open_binary(instances) as file:
-        document = parse_json(file.read(), instances)
+        document = parse_json(read_whole(file, instances), instances)
     try:
         images = {image["id"]: image for image in document["images"]}
         objects = {one["id"]: one for one in document["annotations"]}
