@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
 from evalsuite.redaction import without_secrets
 from evalsuite.store import FILE_NAME
 
@@ -121,7 +121,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder (it has no {MANIFEST})") from error
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise StoreError(
             f"{path}: cannot be read ({error}); restore it from a copy, or move the whole folder away to begin anew"
         ) from error

@@ -157,13 +157,17 @@ def _csv(value: CellValue) -> str:
     return neutral(re.sub(r"\r\n?", "\n", value)) if isinstance(value, str) else str(value)
 
 
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "%", "＝", "＋", "－", "＠")
+"""Full-width signs count in some languages of Excel; ``|`` and ``%`` begin commands of older programs."""
+
+
 def neutral(text: str) -> str:
     """Text that no spreadsheet takes for a formula.
 
     >>> neutral("=1+1"), neutral("-3.5"), neutral("plain")
     ("'=1+1", '-3.5', 'plain')
     """
-    if text[:1] in ("=", "+", "-", "@", "\t", "\n") and not _NUMBER.fullmatch(text):
+    if text.lstrip(" ")[:1] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 

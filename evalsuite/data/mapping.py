@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from evalsuite.specs.schema import Fields, TaskSpec
 
 SPLIT = "split_name"
+DEEPEST = 64
+"""Levels of a reference: it is written and read again as JSON, which has a limit of its own."""
+
 _JSON_TYPES = (str, int, float, bool, dict, list, tuple)
 
 
@@ -168,6 +171,8 @@ class Mapper:
             if not isinstance(item, _JSON_TYPES):
                 kind = "null" if item is None else type(item).__name__
                 raise _field_error("references", self._references, f"holds {kind}, which is no reference")
+            if isinstance(item, (dict, list)) and _depth_exceeds(item, DEEPEST):
+                raise _field_error("references", self._references, f"is nested deeper than {DEEPEST} levels")
         return value
 
     def _visuals(self, scope: Record) -> tuple[Visual, ...]:
@@ -192,6 +197,14 @@ class Mapper:
         list_itself = self._explode.columns
         needed = None if inside.needed is None else inside.needed - {"item", "index"}
         return merge_columns([Columns(needed, inside.required - added), list_itself])
+
+
+def _depth_exceeds(value: Any, levels: int) -> bool:
+    """Whether lists and objects in ``value`` are nested deeper than that."""
+    if not isinstance(value, (dict, list)):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_depth_exceeds(item, levels - 1) for item in inside if type(item) in (dict, list))
 
 
 def _named(fields: Fields) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from evalsuite import api
 from evalsuite.engine.observer import Observer
-from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
 from evalsuite.redaction import redacted
 from evalsuite.runfolder import MANIFEST, STUDY, is_locked, read_manifest, write_json
 from evalsuite.studies.grid import Cell, cells, run_config
@@ -77,7 +77,7 @@ def read_study(folder: Path) -> dict[str, Any]:
         raise StoreError(
             f"{folder}: is no study, it has no {STUDY}. Begin one with: evalsuite study run FILE"
         ) from None
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: cannot be read ({error})") from error
     return document
 

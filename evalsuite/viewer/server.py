@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from evalsuite.errors import EvalsuiteError
+from evalsuite.inspection.visible import printable
 from evalsuite.reports.results_table import run_tables
 from evalsuite.reports.rows import read_rows
 from evalsuite.reports.tables import to_html
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 PARTS = HERE.parent / "inspection" / "templates"
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _STATIC = {"/style.css": "text/css", "/view.css": "text/css", "/view.js": "text/javascript"}
 HOSTS = ("127.0.0.1", "localhost")
@@ -41,24 +42,24 @@ class ViewerServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Answers GET alone, and no GET changes anything."""
+
     server: ViewerServer
+    timeout = 60  # seconds for a request to come in
     server_version = "evalsuite"
     sys_version = ""
 
     def do_GET(self) -> None:
-        if not self._is_local():
-            self._send(403, "text/plain", b"only for 127.0.0.1 and localhost")
+        if not (self._is_local() and self._is_own()):
+            self._send(403, "text/plain", b"only for pages of this server, on 127.0.0.1 and localhost")
             return
         parts = urlsplit(self.path)
         given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         try:
             status, kind, body = self._answer(parts.path, given)
         except EvalsuiteError as error:
-            status, kind, body = (
-                404,
-                "text/html; charset=utf-8",
-                _render("message.html.j2", message=str(error)).encode(),
-            )
+            text = _render("message.html.j2", message=printable(str(error)))
+            status, kind, body = 404, "text/html; charset=utf-8", text.encode("utf-8", "replace")
         self._send(status, kind, body)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -66,7 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_local(self) -> bool:
         """A page of another site may name this server by a host of its own; such requests are not answered."""
-        return re.sub(r":\d+$", "", self.headers.get("Host", "")) in HOSTS
+        hosts = self.headers.get_all("Host", [])
+        return len(hosts) == 1 and re.sub(r":\d+$", "", hosts[0]) in HOSTS
+
+    def _is_own(self) -> bool:
+        """A script or frame of another site is not answered; a link that someone follows is."""
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site", "none")
+        if origin is not None and origin not in [f"http://{host}:{self.server.server_port}" for host in HOSTS]:
+            return False
+        followed = self.headers.get("Sec-Fetch-Mode") == "navigate" and self.headers.get("Sec-Fetch-Dest") == "document"
+        return site in ("same-origin", "none") or followed
 
     def _answer(self, path: str, given: Mapping[str, str]) -> tuple[int, str, bytes]:
         browser = self.server.browser
@@ -78,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/examples":
             return 200, "text/html; charset=utf-8", _examples(browser, given).encode("utf-8", "replace")
         if path == "/pictures":
-            place = (given.get("task", ""), given.get("split", ""), int(given.get("position", "0") or 0))
+            place = (given.get("task", ""), given.get("split", ""), _whole_number(given.get("position", "")))
             pictures, problem = browser.pictures(*place)
             text = _render("pictures.html.j2", pictures=pictures, problem=problem)
             return 200, "text/html; charset=utf-8", text.encode("utf-8", "replace")
@@ -90,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
@@ -109,7 +122,7 @@ def read_query(given: Mapping[str, str]) -> Query:
         sort if sort in SORTS else "position",
         _number(given.get("low", "")),
         _number(given.get("high", "")),
-        int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 0,
+        _whole_number(page),
     )
 
 
@@ -147,6 +160,10 @@ def _examples(browser: Browser, given: Mapping[str, str]) -> str:
 
 def _address(**fields: str) -> str:
     return "/examples?" + urlencode(fields, errors="replace")
+
+
+def _whole_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def _number(text: str) -> float | None:
