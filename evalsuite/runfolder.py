@@ -27,6 +27,7 @@ MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK, LOG = (
     ".lock",
     "failures.log",
 )
+REPORT = "report"
 STUDY = "study.json"
 """In the folder of a study: what its runs are."""
 
@@ -49,6 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises StoreError when another process holds it, or the folder cannot be written.
     """
+    refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = open(folder / LOCK, "a+")  # noqa: SIM115 (held for the whole run)
@@ -71,6 +73,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise StoreError when what is written to in a run folder is a link: a stranger's folder may send it anywhere."""
+    for name in (LOCK, LOG, MANIFEST, RESULTS, RESULTS_PARQUET, STORE, f"{STORE}-wal", f"{STORE}-shm", REPORT):
+        if (folder / name).is_symlink():
+            raise StoreError(f"{folder / name}: is a link, through which nothing is written; put the file itself there")
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process is writing into the folder now."""
     try:
@@ -91,6 +100,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.unlink(missing_ok=True)  # a link of this name would be written through
         yield temporary
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
@@ -144,11 +154,15 @@ def describe_failure(folder: Path, task: str, error: Exception) -> str:
         return without_secrets(str(error))
     message = without_secrets(f"{type(error).__name__}: {error}")
     try:
-        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
+        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace", opener=_not_through_links) as log:
             log.write(f"--- {now()} {task}\n{without_secrets(''.join(traceback.format_exception(error)))}\n")
     except OSError:
         return message
     return f"{message} (traceback in {folder / LOG})"
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def now() -> str:
