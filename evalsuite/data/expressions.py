@@ -327,7 +327,7 @@ def _growth(node: dict[str, Any]) -> float:
         return 1.0
     parts = [_growth(child) for child in children]
     if kind in _APPLIED_IN_TURN:
-        return math.prod(parts[:2])  # the third of a filter is its condition
+        return math.prod(parts[:2] if kind == "filter_projection" else parts)  # a filter's third is its condition
     if kind == "function_expression":
         name = node["value"]
         multiplies = name in ("join", "map", "replace")
