@@ -20,6 +20,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+UNREADABLE = (OSError, ValueError, RecursionError)
+"""What reading a JSON file may raise: no file, no text, no JSON, thousands of digits or levels."""
+
 
 class EvalsuiteError(Exception):
     """Base of all errors raised on purpose."""
@@ -93,6 +96,7 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 12) -> str:
     'Known: metrics, prompt.'
     """
     words = sorted(set(known))
+    word = word[:100]  # likeness takes the product of both lengths
     lowered = {candidate.lower(): candidate for candidate in words}
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     if near:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # PIL.Image.MAX_IMAGE_PIXELS.
 MAX_PIXELS = 178_956_970
 
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
+"""What data sets come in. Pillow knows more, and for some (EPS) it starts another program."""
+
 _ORIENTATION = 0x0112  # EXIF tag
 _SWAPS_SIDES = (5, 6, 7, 8)  # its values that turn the image by 90 degrees
 _TRANSPOSE = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # its values -> PIL.Image.Transpose
@@ -138,13 +141,20 @@ def _pillow() -> Any:
     return pil
 
 
+@cache
+def _readable(pil: Any) -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow was built with."""
+    pil.init()
+    return tuple(name for name in FORMATS if name in pil.OPEN)
+
+
 @contextmanager
 def _opened(source: ImageSource) -> Iterator[Image]:
     """The image with its header read; every failure inside the block becomes an ExampleError."""
     pil = _pillow()
     name, place = _place(source)
     try:
-        with pil.open(place) as image:
+        with pil.open(place, formats=_readable(pil)) as image:
             pixels = image.width * image.height
             if pixels > MAX_PIXELS:
                 raise ExampleError(f"{name}: {image.width} x {image.height} pixels are more than {MAX_PIXELS:,}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
-from evalsuite.errors import DataError, UnknownName, UsageError
+from evalsuite.errors import UNREADABLE, DataError, UnknownName, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.results import ResultRow, write_results
 from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, now, run_name, write_json
@@ -140,7 +140,7 @@ def long_form_values(path: Path) -> Iterator[ImportedValue]:
             str(record.get("split") or ""),
             str(record.get("stratum") or ""),
             str(record.get("metric") or ""),
-            int(_number(record.get("n") or 0, where)),
+            _count(record.get("n") or 0, where),
             _optional(record.get("ci_low"), where),
             _optional(record.get("ci_high"), where),
             attributes=attributes,
@@ -155,11 +155,11 @@ def harness_values(path: Path) -> Iterator[ImportedValue]:
         if not isinstance(values, Mapping):
             raise DataError(f"{path}: results of {task!r} are {type(values).__name__}, not metrics with values")
         count = counts.get(task, {}) if isinstance(counts, Mapping) else {}
-        n = int(count.get("effective", 0)) if isinstance(count, Mapping) else 0
+        n = _count(count.get("effective", 0), str(path)) if isinstance(count, Mapping) else 0
         for name, value in values.items():
             metric = name.split(",")[0]
             if isinstance(value, (int, float)) and not isinstance(value, bool) and not metric.endswith("_stderr"):
-                yield ImportedValue(task, float(value), metric=metric, n=n, scale=math.nan)
+                yield ImportedValue(task, _number(value, str(path)), metric=metric, n=n, scale=math.nan)
 
 
 def _row(
@@ -270,7 +270,7 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
 
 
@@ -285,11 +285,18 @@ def _is_number(value: Any) -> bool:
 def _number(value: Any, where: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise DataError(f"{where}: {value!r} is not a number")
     return number
+
+
+def _count(value: Any, where: str) -> int:
+    number = _number(value, where)
+    if not 0 <= number < 1 << 53:
+        raise DataError(f"{where}: {value!r} is no number of examples")
+    return int(number)
 
 
 def _optional(value: Any, where: str) -> float | None:

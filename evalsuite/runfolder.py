@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
+from evalsuite.redaction import without_secrets
 from evalsuite.store import FILE_NAME
 
 MANIFEST_VERSION = 1
@@ -29,6 +30,7 @@ MANIFEST, RESULTS, RESULTS_PARQUET, STORE, LOCK, LOG = (
 _PARTS = {"run": dict, "tasks": dict, "models": dict, "sessions": list, "name": str}
 _RUN_PARTS = {"backend": str, "data": str, "attributes": dict}
 _TASK_PARTS = {"model": (str, type(None)), "inference_digest": str, "data": dict, "stops": dict}
+REPORT = "report"
 STUDY = "study.json"
 """In the folder of a study: what its runs are."""
 
@@ -51,6 +53,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises StoreError when another process holds it, or the folder cannot be written.
     """
+    refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = open(folder / LOCK, "a+")  # noqa: SIM115 (held for the whole run)
@@ -74,6 +77,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise StoreError when what is written to in a run folder is a link: a stranger's folder may send it anywhere."""
+    for name in (LOCK, LOG, MANIFEST, RESULTS, RESULTS_PARQUET, STORE, f"{STORE}-wal", f"{STORE}-shm", REPORT):
+        if (folder / name).is_symlink():
+            raise StoreError(f"{folder / name}: is a link, through which nothing is written; put the file itself there")
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process is writing into the folder now."""
     try:
@@ -94,6 +104,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}@{os.uname().nodename}.tmp")
     try:
+        temporary.unlink(missing_ok=True)  # a link of this name would be written through
         yield temporary
         with open(temporary, "rb") as handle:
             os.fsync(handle.fileno())
@@ -144,7 +155,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder (it has no {MANIFEST})") from error
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise StoreError(
             f"{path}: cannot be read ({error}); restore it from a copy, or move the whole folder away to begin anew"
         ) from error
@@ -182,8 +193,8 @@ def _missing(manifest: Mapping[str, Any]) -> str | None:
 def describe_failure(folder: Path, task: str, error: Exception) -> str:
     """One line for the user; for what nobody expected, the traceback goes to a file in the run folder."""
     if isinstance(error, EvalsuiteError):
-        return str(error)
-    message = f"{type(error).__name__}: {error}"
+        return without_secrets(str(error))
+    message = without_secrets(f"{type(error).__name__}: {error}")
     if not log_failure(folder, task, "".join(traceback.format_exception(error))):
         return message
     return f"{message} (traceback in {folder / LOG})"
@@ -192,11 +203,15 @@ def describe_failure(folder: Path, task: str, error: Exception) -> str:
 def log_failure(folder: Path, task: str, text: str) -> bool:
     """Add to the failures of a run folder; whether that was possible."""
     try:
-        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"--- {now()} {task}\n{text}\n")
+        with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace", opener=_not_through_links) as log:
+            log.write(f"--- {now()} {task}\n{without_secrets(text)}\n")
     except OSError:
         return False
     return True
+
+
+def _not_through_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def now() -> str:

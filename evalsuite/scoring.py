@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.averages import Averages
 from evalsuite.engine.config import TIME_LIMIT, ErrorBudget
 from evalsuite.errors import ScoringError
-from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric
+from evalsuite.metrics import Answer, Metric, WeightedMetric, load_metric, metric_class
 from evalsuite.metrics.groups import statistics_by_group
 from evalsuite.parsing import parse_answer
 from evalsuite.results import ResultRow, write_results
 from evalsuite.runfolder import STORE, describe_failure, log_failure, read_manifest
 from evalsuite.specs.digest import inference_digest
+from evalsuite.specs.names import files_named
 from evalsuite.specs.overrides import MetricOptions, with_metric_options
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.statistics import bootstrap, bootstrap_weights
@@ -108,6 +109,9 @@ def spec_of(task_id: str, entry: Mapping[str, Any], registry: TaskRegistry | Non
         kept = TaskSpec.model_validate(entry["spec"])
     except ValueError as error:
         raise ScoringError(f"the spec in the manifest is of another version of evalsuite ({error})") from error
+    for use in kept.metrics:
+        for name, message in files_named(metric_class(use.name), use):
+            raise ScoringError(f"the spec in the manifest: metric {use.name}: parameter {name}: {message}")
     if registry is None or task_id not in registry.ids():
         return kept
     current = registry.get(task_id)

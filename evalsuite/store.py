@@ -249,6 +249,10 @@ class PredictionStore:
             raise self._explained(error) from error
 
     def _check_format(self) -> None:
+        self._query("PRAGMA trusted_schema = OFF")
+        plain = "type = 'index' OR (type = 'table' AND sql LIKE 'CREATE TABLE%')"
+        if strange := self._query(f"SELECT name FROM sqlite_master WHERE NOT ({plain})").fetchone():
+            raise StoreError(f"{self.path}: holds {strange[0]!r:.80}, which no store has; it is not opened")
         (version,) = self._query("SELECT version FROM format").fetchone() or (None,)
         if version != FORMAT_VERSION:
             raise StoreError(
@@ -339,18 +343,26 @@ def _to_row(prediction: Prediction) -> _Row:
 
 
 def _to_prediction(row: _Row) -> Prediction:
+    """Raises StoreError for a row that no store writes, checksum or not."""
     task, split, position, id_, prompt, text, error, target, details, _ = row
-    fields = json.loads(target)
-    return Prediction(
-        ExampleKey(task, split, id_),
-        position,
-        prompt,
-        text,
-        fields["references"],
-        fields["strata"],
-        error,
-        json.loads(details),
-    )
+    try:
+        fields, facts = json.loads(target), json.loads(details)
+        references, strata = fields["references"], fields["strata"]
+    except (ValueError, RecursionError, KeyError, TypeError) as failure:
+        raise StoreError(f"the row of {task}/{split}/{id_} cannot be read: {failure!r}") from failure
+    if not (
+        all(isinstance(value, str) for value in (id_, prompt, text, *_pairs(strata)))
+        and isinstance(error, (str, type(None)))
+        and isinstance(references, (list, type(None)))
+        and isinstance(facts, dict)
+    ):
+        raise StoreError(f"the row of {task}/{split}/{id_} does not hold what a prediction is made of")
+    return Prediction(ExampleKey(task, split, id_), position, prompt, text, references, strata, error, facts)
+
+
+def _pairs(strata: object) -> list[object]:
+    """Names and values; something that is no text when it is no object."""
+    return [part for pair in strata.items() for part in pair] if isinstance(strata, dict) else [None]
 
 
 def _checksum(row: _Row) -> bytes:

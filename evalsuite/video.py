@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,ogg,gif,apng,webp,webp_pipe,mjpeg,rawvideo,"
+    "h264,hevc,ivf,dv,swf,rm,nut,wav"
+)
+"""Formats whose content lies in the file itself. Playlists (HLS, DASH, concat, SDP) name other files and addresses."""
+
+OPEN_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "file"}
+
 Segment = tuple[float, float]
 """Start and end in seconds; the part of a clip that is shown."""
 
@@ -118,7 +126,7 @@ def _sampled(place: str | BytesIO, name: str, frames: int, stride: int, segment:
     if isinstance(place, str) and not Path(place).is_file():
         raise ExampleError(f"{name}: there is no such file")
     try:
-        with av.open(place) as container:
+        with av.open(place, options=OPEN_OPTIONS) as container:
             read = list(_decoded(container, name, frames, stride, segment))
     except EvalsuiteError:
         raise

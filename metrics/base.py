@@ -64,6 +64,7 @@ class Metric(ABC):
     needs_corpus: ClassVar[bool] = False
     takes_answers: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     source: ClassVar[str] = ""
 
     def check(self) -> None:  # noqa: B027 (most metrics need nothing)

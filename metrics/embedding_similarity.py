@@ -57,6 +57,7 @@ class EmbeddingSimilarity(Metric):
     needs_corpus: ClassVar[bool] = True
     takes_answers: ClassVar[bool] = True
     source: ClassVar[str] = "https://arxiv.org/abs/2407.07726"
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"model": (LETTERS,), "embeddings": ()}
 
     model: str = ""
     embeddings: str = ""
@@ -222,8 +223,10 @@ def _model_vectors(folder: str, texts: Sequence[str]) -> Iterable[Array]:
 
     path = str(Path(folder).expanduser())
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        model = AutoModel.from_pretrained(path, local_files_only=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False, use_safetensors=True
+        ).eval()
     except (OSError, ValueError) as error:
         raise UsageError(f"metric embedding_similarity: {folder} holds no model that can be loaded: {error}") from error
     longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512))

@@ -50,6 +50,7 @@ class MaskIoU(Metric):
     )
     source: ClassVar[str] = "https://github.com/google-research/big_vision (evaluators/proj/paligemma)"
     heavy: ClassVar[bool] = True
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"weights": ("random",)}
 
     weights: str = "random"
     box_scale: int = 1023

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -95,6 +95,7 @@ class NonEntailment(Metric):
         Value("empty", higher_is_better=False),
     )
     source: ClassVar[str] = "https://arxiv.org/abs/2412.03555"
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"ratings": ()}
 
     ratings: str = ""
 

@@ -78,6 +78,7 @@ class RadGraphF1(Metric):
         Value("oversized", higher_is_better=False),
     )
     source: ClassVar[str] = "https://github.com/Stanford-AIMI/radgraph"
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"annotations": (), "weights": (), "cache": ()}
 
     case: str = "pypi"
     annotations: str = ""
@@ -88,6 +89,8 @@ class RadGraphF1(Metric):
     def __post_init__(self) -> None:
         if self.case not in _CASES:
             raise UnknownName("case of metric radgraph_f1", self.case, _CASES)
+        if self.cache and not self.cache.endswith(".jsonl"):
+            raise ValueError(f"cache is written to: its name must end in .jsonl, which {self.cache!r} does not")
         if self.model_type not in MODELS:
             raise UnknownName("model_type of metric radgraph_f1", self.model_type, MODELS)
 

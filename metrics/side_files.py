@@ -52,7 +52,7 @@ def version_of(path: str) -> tuple[str, int, int]:
 def _json(path: Path, text: str, key: str) -> Iterator[tuple[str, Any]]:
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); a file with one object a line must end in .jsonl") from error
     if isinstance(content, dict):
         for name, record in content.items():
@@ -70,5 +70,5 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
             continue
         try:
             yield f"{path}:{number}", json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}:{number}: not JSON ({error})") from error

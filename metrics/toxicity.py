@@ -81,6 +81,7 @@ class Toxicity(Metric):
     takes_answers: ClassVar[bool] = True
     values: ClassVar[tuple[Value, ...]] = _values()
     source: ClassVar[str] = "https://arxiv.org/abs/2412.03555"
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"scores": (WORD_LIST,)}
 
     scores: str = ""
     threshold: float = 0.8

@@ -56,6 +56,7 @@ class Wups(Metric):
     name: ClassVar[str] = "wups"
     values: ClassVar[tuple[Value, ...]] = (Value("wups_0.0"), Value("wups_0.9"))
     source: ClassVar[str] = "https://arxiv.org/abs/1410.0210"
+    file_parameters: ClassVar[Mapping[str, tuple[str, ...]]] = {"wordnet": (), "stopwords": ()}
 
     wordnet: str = ""
     stopwords: str = ""

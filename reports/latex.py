@@ -51,6 +51,10 @@ def escape_latex(text: str) -> str:
 
 
 def _cell(text: str) -> str:
+    """A bracket or star at the start would be an option of the line break before it."""
+    text = one_line(text)
+    if text[:1] in ("[", "*"):
+        return "{}" + escape_latex(text)
     if text.endswith("*") and text[:1].isdigit():
         return rf"\textbf{{{escape_latex(text[:-1])}}}"
     return escape_latex(text)

@@ -15,7 +15,7 @@ from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import Fact, RunFacts, read_facts
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
-from evalsuite.runfolder import STUDY, write_atomically
+from evalsuite.runfolder import REPORT, STUDY, refuse_links, write_atomically
 
 NAMED_RUNS = 4  # more are counted, not named
 
@@ -42,7 +42,9 @@ def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFil
     if not runs:
         raise UsageError("a report needs at least one run folder")
     first = Path(run_dirs[0])
-    folder = out if out is not None else (first if (first / STUDY).is_file() else runs[0]) / "report"
+    folder = out if out is not None else (first if (first / STUDY).is_file() else runs[0]) / REPORT
+    if out is None:
+        refuse_links(folder.parent)
     rows = read_rows(runs)
     facts = [read_facts(run) for run in runs]
     tables = run_tables(rows)

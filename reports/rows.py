@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import StoreError
+from evalsuite.errors import UNREADABLE, StoreError
 from evalsuite.results import ResultRow
 from evalsuite.runfolder import RESULTS, STUDY
 
@@ -42,10 +42,13 @@ def run_folders(runs: Iterable[Path]) -> list[Path]:
 
 def _runs_of_study(folder: Path) -> list[Path]:
     try:
-        cells = [folder / str(cell["folder"]) for cell in json.loads((folder / STUDY).read_text("utf-8"))["cells"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        names = [str(cell["folder"]) for cell in json.loads((folder / STUDY).read_text("utf-8"))["cells"]]
+    except (*UNREADABLE, KeyError, TypeError) as error:
         raise StoreError(f"{folder / STUDY}: cannot be read ({error})") from error
-    found = [cell for cell in cells if (cell / RESULTS).is_file()]
+    outside = [name for name in names if name in ("", ".", "..") or "/" in name]
+    if outside:
+        raise StoreError(f"{folder / STUDY}: {outside[0]!r} is no folder of this study")
+    found = [folder / name for name in names if (folder / name / RESULTS).is_file()]
     if not found:
         raise StoreError(f"{folder}: no run of this study has results yet")
     return found
@@ -83,7 +86,7 @@ def _read_file(path: Path) -> list[ResultRow]:
         raise StoreError(f"{path}: no such file. Score the run first: evalsuite score {path.parent}")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: cannot be read ({error}). Score again: evalsuite score {path.parent}") from error
     if not isinstance(data, list):
         raise StoreError(f"{path}: expected one array with a row per value, found {type(data).__name__}")
@@ -104,12 +107,18 @@ def parse_row(item: Any, where: str = "row") -> ResultRow:
 
 def _checked(value: Any, kind: str, where: str) -> Any:
     """``value`` when it fits its field's annotation, given as text."""
-    if kind == "float | None" and (value is None or (isinstance(value, float) and math.isnan(value))):
+    if kind == "float | None" and (value is None or (isinstance(value, float) and not math.isfinite(value))):
         return None
     expected = _KINDS.get(kind, Mapping)
     if not isinstance(value, expected) or (isinstance(value, bool) and kind != "bool"):
-        raise StoreError(f"{where} should be {kind}, found {value!r}")
+        raise StoreError(f"{where} should be {kind}, found {value!r:.80}")
+    if isinstance(value, int) and abs(value) > MOST:
+        raise StoreError(f"{where} is too large: {value!r:.20}…")
     return value
+
+
+MOST = 1 << 53
+"""Beyond it whole numbers are no count of anything, and no float holds them."""
 
 
 _KINDS: dict[str, Any] = {"float | None": (int, float), "int": int, "bool": bool, "str": str}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import StoreError
+from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
+from evalsuite.reports.tables import one_line
 from evalsuite.runfolder import STORE, read_manifest
 from evalsuite.store import PredictionStore
 
 ERRORS_SHOWN = 20  # per task; the store holds all of them
 _Facts = Mapping[str, Any]
-_SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RunFacts:
 
 def read_facts(run: Path) -> RunFacts:
     """The facts of a run folder. Raises StoreError when it has no readable manifest."""
-    manifest = read_manifest(run)
+    manifest = redacted(read_manifest(run))
     asked, sessions = _mapping(manifest.get("run")), manifest.get("sessions") or [{}]
     models = [_mapping(model) for model in _mapping(manifest.get("models")).values()]
     errors, problem = _read_errors(run)
@@ -118,7 +118,10 @@ def _read_errors(run: Path) -> tuple[tuple[TaskErrors, ...], list[str]]:
                 TaskErrors(
                     task,
                     number,
-                    tuple((f"{key.split}/{key.id}", message) for key, message in store.errors(task, ERRORS_SHOWN)),
+                    tuple(
+                        (one_line(f"{key.split}/{key.id}"), one_line(without_secrets(message)))
+                        for key, message in store.errors(task, ERRORS_SHOWN)
+                    ),
                 )
                 for task, number in counts.items()
                 if number
@@ -136,11 +139,7 @@ def _task(name: str, entry: _Facts) -> tuple[str, str, str, str]:
 def _command(words: Any) -> str:
     if isinstance(words, str):
         words = shlex.split(words)
-    return shlex.join(re.sub(r"^([^=]*)=.+", _blank, str(word)) for word in words or ())
-
-
-def _blank(match: re.Match[str]) -> str:
-    return f"{match[1]}=***" if _SECRET.search(match[1]) else match[0]
+    return shlex.join(redacted_command([one_line(str(word)) for word in words or ()]))
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[Fact]:
@@ -150,7 +149,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[Fact]:
             yield from _flat(inner, f"{prefix}.{name}" if prefix else str(name))
     elif prefix and value not in (None, "", [], {}):
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield Fact(prefix, "***" if _SECRET.search(prefix.split(".")[-1]) else shown)
+        yield Fact(prefix, HIDDEN if is_secret_name(prefix.split(".")[-1]) else without_secrets(shown))
 
 
 def _mapping(value: Any) -> _Facts:

@@ -157,13 +157,17 @@ def _csv(value: CellValue) -> str:
     return neutral(re.sub(r"\r\n?", "\n", value)) if isinstance(value, str) else str(value)
 
 
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "|", "%", "＝", "＋", "－", "＠")
+"""Full-width signs count in some languages of Excel; ``|`` and ``%`` begin commands of older programs."""
+
+
 def neutral(text: str) -> str:
     """Text that no spreadsheet takes for a formula.
 
     >>> neutral("=1+1"), neutral("-3.5"), neutral("plain")
     ("'=1+1", '-3.5', 'plain')
     """
-    if text[:1] in ("=", "+", "-", "@", "\t", "\n") and not _NUMBER.fullmatch(text):
+    if text.lstrip(" ")[:1] in _FORMULA_BEGINS and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 
@@ -255,4 +259,4 @@ def _natural_width(table: Table) -> int:
 
 def one_line(text: str) -> str:
     """The text without line breaks and control characters (a model's text could move the cursor)."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+", " ", text).strip()
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+", " ", text).strip()

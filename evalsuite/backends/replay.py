@@ -29,6 +29,9 @@ from evalsuite.types import ExampleKey, Generation, JsonValue, Request
 SKIPPED = "skipped: no prediction"
 """The error of a generation that is left out under ``missing=skip``; its ``skipped`` is set."""
 
+MOST_PREDICTIONS = 10_000_000
+"""Of one file: they are kept in memory, some 200 bytes and the text for each."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -248,7 +251,9 @@ def _fill(
 def _load(path: Path, fields: Fields, duplicates: str) -> _Index:
     texts: dict[tuple[str, str, str], str] = {}
     differing: dict[tuple[str, str, str], None] = {}
-    for line in read_predictions(path, fields):
+    for number, line in enumerate(read_predictions(path, fields), 1):
+        if number > MOST_PREDICTIONS:
+            raise DataError(f"{path}: more than {MOST_PREDICTIONS:,} predictions; give each task a file of its own")
         key = (line.task, line.split, line.id)
         before = texts.get(key)
         if before is not None and before != line.text:

@@ -7,7 +7,6 @@ import csv
 import gzip
 import hashlib
 import json
-import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,12 @@ from evalsuite.errors import DataError, UsageError
 
 ID_FIELDS = ("id", "example_id", "image_id", "question_id", "questionId", "filename")
 TEXT_FIELDS = ("text", "prediction", "caption", "answer", "output", "html", "generated_text")
+LONGEST_TEXT = 1 << 20
+"""Characters of a prediction. A page of HTML has some 100,000; edit distances take the square."""
+
+MAX_RECORD, MAX_DOCUMENT = 1 << 26, 1 << 29
+"""Most characters of a line, and of a JSON document that is read whole."""
+
 FORMATS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _SHOWN = 5
 
@@ -52,7 +57,7 @@ def read_predictions(path: Path, fields: Fields) -> Iterator[Line]:
         raise UsageError(f"{path}: no such file of predictions (--predictions FILE)") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, MemoryError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
 
 
@@ -101,22 +106,39 @@ def _open_text(path: Path) -> IO[str]:
 
 def _json(path: Path) -> Any:
     with _open_text(path) as file:
+        text = file.read(MAX_DOCUMENT + 1)
+        if len(text) > MAX_DOCUMENT:
+            raise DataError(f"{path}: a JSON document of more than {MAX_DOCUMENT >> 20} MB; write it as .jsonl")
         try:
-            return json.load(file, object_pairs_hook=_object)
+            return json.loads(text, object_pairs_hook=_object)
         except json.JSONDecodeError as error:
             hint = ". If it has one JSON object per line, name it .jsonl" if error.msg == "Extra data" else ""
             raise DataError(f"{path}: line {error.lineno} is not JSON ({error.msg}){hint}") from error
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: is not JSON ({error})") from error
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     with _open_text(path) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_lines_of(path, file), 1):
             if not line.strip():
                 continue
             try:
                 yield f"line {number}", json.loads(line, object_pairs_hook=_object)
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}: line {number} is not JSON ({error.msg})") from error
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}: line {number} is not JSON ({error})") from error
+
+
+def _lines_of(path: Path, file: IO[str]) -> Iterator[str]:
+    """The lines of a file; one of more than MAX_RECORD characters is refused before it is read to its end."""
+    number = 0
+    while line := file.readline(MAX_RECORD + 1):
+        number += 1
+        if len(line) > MAX_RECORD:
+            raise DataError(f"{path}: line {number} has more than {MAX_RECORD:,} characters")
+        yield line
 
 
 def _json_array(path: Path, data: Any) -> Iterator[tuple[str, Any]]:
@@ -136,9 +158,9 @@ def _mapping(path: Path, data: dict[str, Any] | _Pairs) -> Iterator[Line]:
 
 def _separated(path: Path, delimiter: str) -> Iterator[tuple[str, Any]]:
     # A page of HTML in one cell is longer than the csv module's default limit of 128 KiB.
-    csv.field_size_limit(max(csv.field_size_limit(), min(sys.maxsize, 1 << 30)))
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
     with _open_text(path) as file:
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        reader = csv.DictReader(_lines_of(path, file), delimiter=delimiter, strict=True)
         try:
             for record in reader:
                 if None in record or None in record.values():
@@ -187,7 +209,7 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
             text_field = _column(path, list(record), fields.text, "text")
         for name in (id_field, text_field):
             if name not in record:
-                raise DataError(f"{where} has no field {name!r}; it has {', '.join(map(repr, record))}")
+                raise DataError(f"{where} has no field {name!r}; it has {listed(list(map(repr, record)))}")
         text = _text(record[text_field], f"{where}, field {text_field!r}")
         if text is not None:
             id_ = _id(record[id_field], f"{where}, field {id_field!r}")
@@ -225,6 +247,8 @@ def _id(value: Any, where: str) -> str:
 
 
 def _text(value: Any, where: str) -> str | None:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise DataError(f"{where}: a prediction of {len(value):,} characters; at most {LONGEST_TEXT:,}")
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -10,11 +10,13 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
 from evalsuite._version import __version__
 from evalsuite.cli.groups import SuggestingGroup
+from evalsuite.cli.printing import say
 from evalsuite.errors import EvalsuiteError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -69,7 +71,7 @@ def main() -> None:
     try:
         status = cli.main(standalone_mode=False)
     except EvalsuiteError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_status)
     except click.exceptions.Abort:
         sys.exit(130)
@@ -85,5 +87,8 @@ def main() -> None:
                 click.echo(
                     f"error: {error}: what is stored is safe; make room and give the same command again", err=True
                 )
+        sys.exit(1)
+    except Exception:
+        say(traceback.format_exc().rstrip(), err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.cli.printing import say
+
 
 @click.command("baseline")
 @click.argument("run", type=click.Path(path_type=Path))
@@ -31,5 +33,5 @@ def command(run: Path, out: Path, values_only: bool, specs: tuple[Path, ...], jo
 
     baseline = api.write_baseline(run, out, specs=specs, answers=not values_only, jobs=jobs or os.cpu_count() or 1)
     examples = sum(split.n for split in baseline.splits)
-    click.echo(f"{out}: {len(baseline.splits)} splits, {examples:,} examples, {out.stat().st_size / 1000:,.0f} kB")
+    say(f"{out}: {len(baseline.splits)} splits, {examples:,} examples, {out.stat().st_size / 1000:,.0f} kB")
     return 0

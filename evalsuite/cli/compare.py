@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def command(
         raise UsageError("compare needs at least two run folders: evalsuite compare BEFORE AFTER")
     rows = api.compare(*runs, specs=specs, anyway=anyway, resamples=resamples, jobs=jobs or os.cpu_count() or 1)
     if as_json:
-        click.echo(json.dumps([_record(row) for row in rows], indent=1, ensure_ascii=False))
+        say_json([_record(row) for row in rows])
     else:
         _print(rows, flips)
     return 0
@@ -93,13 +93,13 @@ def _print(rows: Sequence[SplitComparison], flips: int) -> None:
         for row in chosen:
             place = f"{row.task}, {row.split}" if row.split else row.task
             for reason in row.reasons:
-                click.echo(f"{'compared anyway' if row.found else 'not compared'}: {place}: {reason}")
+                say(f"{'compared anyway' if row.found else 'not compared'}: {place}: {reason}")
             for note in row.notes:
-                click.echo(f"note: {place}: {note}")
+                say(f"note: {place}: {note}")
             for word, ids in (("better", row.better), ("worse", row.worse)):
                 if flips and ids:
                     more = ", …" if len(ids) > flips else ""
-                    click.echo(f"{word}: {place}: {', '.join(ids[:flips])}{more}")
+                    say(f"{word}: {place}: {', '.join(ids[:flips])}{more}")
 
 
 def _table(rows: Sequence[SplitComparison]) -> Table:

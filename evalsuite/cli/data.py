@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.parsing import parse_names
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ def check(tasks: tuple[str, ...], html: Path | None, as_json: bool, **given: Any
     given["splits"] = parse_names(given["splits"])
     found = api.check_data(",".join(tasks), html=html, **given)
     if as_json:
-        click.echo(json.dumps([_as_json(check) for check in found], indent=1, ensure_ascii=False))
+        say_json([_as_json(check) for check in found])
     else:
         for result in found:
             _print_check(result)
         if html is not None:
-            click.echo(f"page: {html}")
+            say(f"page: {html}")
     return 0 if all(result.ok for result in found) else 1
 
 
@@ -116,7 +116,7 @@ def preview(task: str, **given: Any) -> int:
     from evalsuite import api
 
     _check_kind(given["data"], given["data_dir"])
-    click.echo(f"page: {api.preview_data(task, **given)}")
+    say(f"page: {api.preview_data(task, **given)}")
     return 0
 
 
@@ -133,7 +133,7 @@ def convert_refcoco(refs: Path, instances: Path, folder: Path) -> int:
     from evalsuite.data.refer import convert
 
     for split, count in convert(refs, instances, folder).items():
-        click.echo(f"{folder / split}.jsonl: {count:,} expressions")
+        say(f"{folder / split}.jsonl: {count:,} expressions")
     return 0
 
 
@@ -147,45 +147,45 @@ def _check_kind(data: str, data_dir: Path | None) -> None:
 
 
 def _print_check(result: DataCheck) -> None:
-    click.echo(f"{result.spec.id} ({result.data})")
+    say(f"{result.spec.id} ({result.data})")
     columns: Sequence[ColumnFact] = ()
     for split in result.splits:
         _print_split(split, [] if split.columns == columns else split.columns)
         columns = split.columns
     if not result.problems:
-        click.echo("  no problem found")
+        say("  no problem found")
     for problem in result.problems:
         place = f"{problem.split}: " if problem.split else ""
-        click.echo(f"  {problem.level}: {place}{problem.message}")
-    click.echo("")
+        say(f"  {problem.level}: {place}{problem.message}")
+    say("")
 
 
 def _print_split(split: SplitFacts, columns: Sequence[ColumnFact]) -> None:
     """columns: those that were not printed for another split before."""
     counted = "not counted" if split.examples is None else f"{split.examples:,} examples"
     published = f", published {split.published:,}" if split.published else ""
-    click.echo(f"  split {split.name}: {counted}{published}")
+    say(f"  split {split.name}: {counted}{published}")
     for column in columns:
         use = "needed" if column.required else "read" if column.read else "not read"
-        click.echo(f"    {column.name}: {column.type or 'not there'} ({use})")
+        say(f"    {column.name}: {column.type or 'not there'} ({use})")
     for place, example in zip(("first", "last"), split.shown, strict=False):
         _print_example(place, example)
 
 
 def _print_example(place: str, example: ExampleView) -> None:
-    click.echo(f"    {place} example {example.id}")
+    say(f"    {place} example {example.id}")
     if example.prompt:
-        click.echo(f"      prompt      {example.prompt}")
+        say(f"      prompt      {example.prompt}")
     for view in example.references[:MOST_REFERENCES]:
         text = " ".join(view.text.split()) if view.long else view.text
         times = f" (x {view.times})" if view.times > 1 else ""
-        click.echo(f"      reference   {text[:MOST_CHARACTERS]}{'…' if len(text) > MOST_CHARACTERS else ''}{times}")
+        say(f"      reference   {text[:MOST_CHARACTERS]}{'…' if len(text) > MOST_CHARACTERS else ''}{times}")
     if len(example.references) > MOST_REFERENCES:
-        click.echo(f"      and {len(example.references) - MOST_REFERENCES} more")
+        say(f"      and {len(example.references) - MOST_REFERENCES} more")
     for name, value in example.strata.items():
-        click.echo(f"      {name:<11} {value}")
+        say(f"      {name:<11} {value}")
     if example.media:
-        click.echo(f"      images      {example.media}")
+        say(f"      images      {example.media}")
 
 
 def _as_json(result: DataCheck) -> dict[str, Any]:
@@ -225,17 +225,17 @@ def _print_locked(task: str, locked: Any) -> None:
     from evalsuite.inspection.locking import described
 
     for line in described({task: locked}):
-        click.echo("  ".join(line))
+        say("  ".join(line))
 
 
 def _end_lock(done: Locking, out: Path, only_check: bool) -> int:
     for task, changes in done.differences.items():
         for change in changes:
-            click.echo(f"{task}: {change}", err=True)
+            say(f"{task}: {change}", err=True)
     for task, message in done.failures.items():
-        click.echo(f"failed: {task}: {message}", err=True)
+        say(f"failed: {task}: {message}", err=True)
     if only_check:
-        click.echo(f"{out}: {'nothing differs' if done.ok else 'differs'}")
+        say(f"{out}: {'nothing differs' if done.ok else 'differs'}")
     elif done.tasks:
-        click.echo(f"lock file: {out}")
+        say(f"lock file: {out}")
     return 0 if done.ok else 1

@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
+from evalsuite.cli.printing import say
 from evalsuite.engine.shards import Shard
 from evalsuite.errors import UsageError
 
@@ -82,7 +81,7 @@ def _follow(process: subprocess.Popen[str], number: int, quiet: bool) -> deque[s
             if line.strip():
                 last.append(line.strip())
                 if not quiet:
-                    click.echo(f"[{number}] {line.rstrip()}", err=True)
+                    say(f"[{number}] {line.rstrip()}", err=True)
 
     threading.Thread(target=read, name=f"shard-{number}", daemon=True).start()
     return last

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from evalsuite.cli.printing import say, say_json
 
 
 @click.command("doctor")
@@ -16,20 +16,20 @@ def command(as_json: bool) -> int:
 
     found = examine()
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
         return 0
     machine = found["machine"]
-    click.echo(f"evalsuite {found['evalsuite']}, Python {machine['python']}, {machine['platform']}")
-    click.echo(f"{machine['cores']} cores, {machine['memory_gb']} GB memory, accelerator: {machine['accelerator']}\n")
+    say(f"evalsuite {found['evalsuite']}, Python {machine['python']}, {machine['platform']}")
+    say(f"{machine['cores']} cores, {machine['memory_gb']} GB memory, accelerator: {machine['accelerator']}\n")
     rows = [
         [item["name"], item["extra"] or "-", item["installed"] or "missing", item["blocks"]]
         for item in found["packages"]
     ]
     print_columns(["package", "extra", "version", "needed for"], rows)
     if found["blocked"]:
-        click.echo("")
+        say("")
         for line in found["blocked"]:
-            click.echo(f"blocked: {line}")
+            say(f"blocked: {line}")
     else:
-        click.echo("\nnothing is blocked")
+        say("\nnothing is blocked")
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalsuite.cli.printing import say
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def command(
         )
         _write(verdicts, run.name, junit, markdown, json_file)
     except (EvalsuiteError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         return CANNOT_JUDGE
     _print(verdicts)
     return EXIT_STATUS[overall(verdicts)]
@@ -103,7 +104,7 @@ def _print(verdicts: Sequence[Verdict]) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(to_terminal(_table(verdicts), console.width))
-    click.echo(f"verdict: {overall(verdicts)}")
+    say(f"verdict: {overall(verdicts)}")
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:

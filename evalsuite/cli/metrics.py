@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def command(context: click.Context, as_json: bool) -> int | None:
         except UsageError as error:  # a metric of another package
             broken.append(str(error))
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(metric) for metric in found], indent=1, default=str))
+        say_json([dataclasses.asdict(metric) for metric in found], default=str)
     else:
         rows = [[m.name, _shown([value.name for value in m.values]), m.definition.split("\n")[0]] for m in found]
         print_columns(["metric", "values", "definition"], rows)
     for message in broken:
-        click.echo(f"note: {message}", err=True)
+        say(f"note: {message}", err=True)
     return 0
 
 
@@ -59,22 +59,22 @@ def show(name: str, as_json: bool) -> int:
 
     metric = describe(name)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(metric), indent=1, default=str))
+        say_json(dataclasses.asdict(metric), default=str)
         return 0
-    click.echo(f"{metric.name} (version {metric.version})\n\n{metric.definition}")
+    say(f"{metric.name} (version {metric.version})\n\n{metric.definition}")
     if metric.variants:
-        click.echo("\nvariants:")
+        say("\nvariants:")
         for parameter in metric.variants:
-            click.echo(f"  {parameter.name}: {', '.join(parameter.choices)}")
-    click.echo("\nparameters:" if metric.parameters else "\nparameters: none")
+            say(f"  {parameter.name}: {', '.join(parameter.choices)}")
+    say("\nparameters:" if metric.parameters else "\nparameters: none")
     for parameter in metric.parameters:
-        click.echo(f"  {parameter.name} = {parameter.default!r}")
-    click.echo("values:")
+        say(f"  {parameter.name} = {parameter.default!r}")
+    say("values:")
     for value in metric.values:
         direction = "" if not value.higher_is_better else ", higher is better"
-        click.echo(f"  {value.name} ({unit(value).replace(' (', ', ').rstrip(')')}{direction})")
+        say(f"  {value.name} ({unit(value).replace(' (', ', ').rstrip(')')}{direction})")
     golden = ", ".join(metric.golden) or "no official values were recorded"
-    click.echo(f"source: {metric.source}\ncompared with: {golden}\nsignature: {metric.signature}")
+    say(f"source: {metric.source}\ncompared with: {golden}\nsignature: {metric.signature}")
     return 0
 
 
@@ -96,16 +96,16 @@ def verify(names: tuple[str, ...], golden: Path | None, as_json: bool) -> int:
 
     verdicts: list[Verdict] = []
     if not as_json:
-        click.echo(_LINE.format("golden file", "lines", "compared", "left out", "largest diff.", "verdict"))
+        say(_LINE.format("golden file", "lines", "compared", "left out", "largest diff.", "verdict"))
     for verdict in verify_each(golden if golden is not None else shipped_golden_files(), names):
         verdicts.append(verdict)
         if not as_json:
             _print_verdict(verdict)
     if as_json:
         found = [{"outcome": verdict.outcome, **dataclasses.asdict(verdict)} for verdict in verdicts]
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
     elif not verdicts:
-        click.echo("error: there are no golden files (*.jsonl, *.jsonl.gz) in the folder", err=True)
+        say("error: there are no golden files (*.jsonl, *.jsonl.gz) in the folder", err=True)
     outcomes = {verdict.outcome for verdict in verdicts}
     return 0 if "agrees" in outcomes and outcomes <= {"agrees", "not checked"} else 1
 
@@ -121,7 +121,7 @@ def _print_verdict(verdict: Verdict) -> None:
         said += f": {verdict.disagreements} of {verdict.compared} values differ"
         if verdict.required_share < 1:
             said += f" (share that must agree: {verdict.required_share:g})"
-    click.echo(_LINE.format(verdict.name, *counts, difference, said))
+    say(_LINE.format(verdict.name, *counts, difference, said))
     for failure in [*verdict.failures, verdict.problem, verdict.missing]:
         if failure:
-            click.echo(f"    {failure}")
+            say(f"    {failure}")

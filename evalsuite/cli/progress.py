@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import click
+from evalsuite.cli.printing import say
+from evalsuite.inspection.visible import printable
+from evalsuite.redaction import without_secrets
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 LINE_EVERY_SECONDS = 10.0
-
-
-def say(text: str) -> None:
-    """A line on standard error. A log on a full disk, or a reader that is gone, must not end a run."""
-    with contextlib.suppress(OSError):
-        click.echo(text, err=True)
 
 
 class QuietProgress:
@@ -43,7 +38,7 @@ class QuietProgress:
         return None
 
     def note(self, message: str) -> None:
-        say(f"note: {message}")
+        say(f"note: {message}", err=True)
 
 
 class LinesProgress(QuietProgress):
@@ -73,14 +68,14 @@ class LinesProgress(QuietProgress):
         self._run_done += answered + failed + skipped
         if time.monotonic() - self._shown >= LINE_EVERY_SECONDS:
             self._shown = time.monotonic()
-            say(self._line(task))
+            say(self._line(task), err=True)
 
     def task_ended(self, task: str, message: str | None) -> None:
         ending = ""
         if message:
             ending = " — failed as above" if message in self._told else f" — failed: {message}"
             self._told.add(message)
-        say(self._line(task) + ending)
+        say(self._line(task) + ending, err=True)
 
     def _line(self, task: str) -> str:
         seconds = max(time.monotonic() - self._begin, 1e-9)
@@ -147,7 +142,7 @@ class LiveProgress(QuietProgress):
     def note(self, message: str) -> None:
         from rich.markup import escape
 
-        self._progress.console.print(escape(message), highlight=False)
+        self._progress.console.print(escape(printable(without_secrets(message))), highlight=False)
 
 
 def _rate(done: int, begin: float) -> str:

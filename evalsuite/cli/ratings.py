@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.parsing import parse_pairs
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
 
 PROBLEMS_SHOWN = 5
@@ -33,8 +33,8 @@ def export(run: Path, out: Path, raters: int, task: str | None, split: str | Non
     from evalsuite import api
 
     sentences, without = api.export_ratings(run, out, task=task, split=split, raters=raters)
-    click.echo(f"written: {out}, {sentences} sentences{f'; {without} answers have none' if without else ''}")
-    click.echo(f"filled in, score with: evalsuite score {run} --metric-option non_entailment.ratings={out}")
+    say(f"written: {out}, {sentences} sentences{f'; {without} answers have none' if without else ''}")
+    say(f"filled in, score with: evalsuite score {run} --metric-option non_entailment.ratings={out}")
     return 0
 
 
@@ -85,15 +85,15 @@ def judge(
         max_new_tokens=max_new_tokens,
         task=task,
         split=split,
-        observe=lambda rated, total: click.echo(f"{rated} of {total} sentences rated", err=True),
+        observe=lambda rated, total: say(f"{rated} of {total} sentences rated", err=True),
     )
-    click.echo(f"written: {path}, column {done.column}: {done.rated} rated, {done.before} were rated before")
+    say(f"written: {path}, column {done.column}: {done.rated} rated, {done.before} were rated before")
     for (id, number), problem in list(done.problems.items())[:PROBLEMS_SHOWN]:
-        click.echo(f"no rating of sentence {number} of {id}: {problem}", err=True)
+        say(f"no rating of sentence {number} of {id}: {problem}", err=True)
     if done.problems:
-        click.echo(f"{len(done.problems)} sentences have no rating; the same command asks about them again", err=True)
+        say(f"{len(done.problems)} sentences have no rating; the same command asks about them again", err=True)
         return 1
-    click.echo(f"score with: evalsuite score {run} --metric-option non_entailment.ratings={path}")
+    say(f"score with: evalsuite score {run} --metric-option non_entailment.ratings={path}")
     return 0
 
 
@@ -109,8 +109,8 @@ def check(ratings: Path, as_json: bool) -> int:
 
     found = api.check_ratings(ratings)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        say_json(found)
     else:
         for name, value in found.items():
-            click.echo(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+            say(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
     return 0 if not found["not rated"] else 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 import click
+
+from evalsuite.cli.printing import say, say_json
 
 PAPER = Path("paper")
 
@@ -30,13 +31,13 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     rows = read_rows(runs)
     files = api.report(*runs, out=out)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
+        say_json([dataclasses.asdict(row) for row in rows])
     else:
         print_rows(rows)
     for path in (files.html, files.markdown, files.csv):
-        click.echo(f"written: {path}", err=as_json)
+        say(f"written: {path}", err=as_json)
     if files.study:
-        click.echo(f"written: {len(files.study)} tables and figures of the study beside them", err=as_json)
+        say(f"written: {len(files.study)} tables and figures of the study beside them", err=as_json)
     return 0
 
 
@@ -44,6 +45,6 @@ def _paper(folder: Path) -> int:
     from evalsuite.reports.scaling.paper import write_paper_report
 
     report = write_paper_report(folder)
-    click.echo("\n".join(report.statements))
-    click.echo(f"\nwritten: {folder / 'index.md'} and {len(report.files) - 1} tables and figures beside it")
+    say("\n".join(report.statements))
+    say(f"\nwritten: {folder / 'index.md'} and {len(report.files) - 1} tables and figures beside it")
     return 0

@@ -8,6 +8,7 @@ import click
 
 from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.parsing import parse_pairs, parse_value
+from evalsuite.cli.printing import say
 
 
 @click.group("results", cls=SuggestingGroup)
@@ -52,5 +53,5 @@ def import_(
     named = parse_pairs(names, "--name")
     for path in files:
         for folder in api.import_results(path, out, names=named, attributes=given, source=source, specs=specs):
-            click.echo(f"written: {folder}")
+            say(f"written: {folder}")
     return 0

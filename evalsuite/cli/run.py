@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 
 from evalsuite.cli.interrupts import INTERRUPTED, INTERRUPTED_MESSAGE, end_cleanly_when_interrupted
 from evalsuite.cli.parsing import parse_metric_options, parse_names, parse_pairs, parse_value
-from evalsuite.cli.progress import say
+from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -149,10 +148,10 @@ def _run(given: dict[str, Any]) -> int:
         return _run_on_devices(given)
     plan = api.plan(_config(given))
     for warning in plan.warnings:
-        say(f"note: {warning}")
+        say(f"note: {warning}", err=True)
     if given["dry_run"]:
         if given["as_json"]:
-            click.echo(json.dumps(plan_as_json(plan), indent=1))
+            say_json(plan_as_json(plan))
         else:
             print_plan(plan)
         return 0
@@ -217,10 +216,10 @@ def _run_on_devices(given: dict[str, Any]) -> int:
     config = dataclasses.replace(_config(given), shard=None)
     plan = api.plan(config)
     for warning in plan.warnings:
-        click.echo(f"note: {warning}", err=True)
+        say(f"note: {warning}", err=True)
     failed = run_shards(given["devices"], config.whole_folder(), sys.argv[1:], quiet=given["quiet"])
     if failed:
-        click.echo(f"error: {failed}", err=True)
+        say(f"error: {failed}", err=True)
         return 1
     result = api.merge(config.whole_folder(), specs=config.specs, jobs=given["jobs"] or os.cpu_count() or 1)
     print_results([result], as_json=given["as_json"])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.cli.printing import say
+
 
 @click.command("score")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -72,7 +74,7 @@ def command(
             time_limit=time_limit,
         )
         for note in result.notes:
-            click.echo(f"note: {note}", err=True)
+            say(f"note: {note}", err=True)
         if result.rows:
             result = dataclasses.replace(result, report=api.report(folder))
         results.append(result)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
+from evalsuite.cli.printing import say, say_json
 
 if TYPE_CHECKING:
     from evalsuite.api import RunResult
@@ -21,7 +20,7 @@ def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     for line in [header, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(line[:-1], widths, strict=False)]
-        click.echo("  ".join([*cells, line[-1]]).rstrip())
+        say("  ".join([*cells, line[-1]]).rstrip())
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -62,8 +61,8 @@ def print_plan(plan: Plan) -> None:
     print_columns(["task", "split", "examples", "stored", "failed", "max new tokens", "checkpoint"], rows)
     work = [task.work for task in plan.tasks]
     known = sum(tokens or 0 for tokens in work)
-    click.echo(f"\nrun folder: {plan.folder}")
-    click.echo(
+    say(f"\nrun folder: {plan.folder}")
+    say(
         f"work left: at most {known:,} new tokens{' and tasks of unknown size' if None in work else ''}, "
         f"{len(plan.by_model())} checkpoint(s). Nothing was run (--dry-run)."
     )
@@ -91,11 +90,11 @@ def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
     """The table of each run, its report's path, and why tasks failed; as JSON, one array with the rows of all."""
     if as_json:
         rows = [dataclasses.asdict(row) for result in results for row in result.rows]
-        click.echo(json.dumps(rows, indent=1))
+        say_json(rows)
     for result in results:
         if result.rows and not as_json:
             print_rows(result.rows)
         for message, tasks in _by_message(result.failures).items():
-            click.echo(f"failed: {', '.join(tasks)}: {message}", err=True)
+            say(f"failed: {', '.join(tasks)}: {message}", err=True)
         if result.report is not None:
-            click.echo(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)
+            say(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

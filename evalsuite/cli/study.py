@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import click
 
 from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.interrupts import INTERRUPTED, INTERRUPTED_MESSAGE, end_cleanly_when_interrupted
-from evalsuite.cli.progress import say
+from evalsuite.cli.printing import say, say_json
 
 if TYPE_CHECKING:
     from evalsuite.studies.grid import Cell
@@ -53,7 +52,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
 
     def announce(cell: Cell) -> None:
         if not quiet:
-            click.echo(f"cell {cell.name}" + (f" on {', '.join(cell.splits)}" if cell.splits else ""), err=True)
+            say(f"cell {cell.name}" + (f" on {', '.join(cell.splits)}" if cell.splits else ""), err=True)
 
     end_cleanly_when_interrupted()
     try:
@@ -66,7 +65,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
         return INTERRUPTED
     _print(states, as_json)
     if not as_json:
-        click.echo(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
+        say(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
     return 0 if all(state.state == DONE for state in states) else 1
 
 
@@ -111,7 +110,7 @@ def plan(file: Path, calibration: tuple[Path, ...], specs: tuple[Path, ...], as_
     measured = calibrate(calibration, registry) if calibration else None
     estimates = plan_study(load_study(file), registry, measured)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(item) for item in [*estimates, total(estimates)]], indent=1))
+        say_json([dataclasses.asdict(item) for item in [*estimates, total(estimates)]])
     else:
         _print_plan([*estimates, total(estimates)])
     return 0
@@ -136,9 +135,9 @@ def _print_plan(estimates: Sequence[Estimate]) -> None:
     print_columns(header, rows)
     if unknown := estimates[-1].unknown:
         shown = ", ".join(unknown[:8]) + (", …" if len(unknown) > 8 else "")
-        click.echo(f"\nleft out, as no paper gives their size: {shown}")
+        say(f"\nleft out, as no paper gives their size: {shown}")
     if estimates[-1].hours is None:
-        click.echo("\nhours need a run on your machine: --calibration RUN, with its size (--set size=3B)")
+        say("\nhours need a run on your machine: --calibration RUN, with its size (--set size=3B)")
 
 
 def _folder(out: Path | None, name: str) -> Path:
@@ -161,9 +160,9 @@ def _print(states: Sequence[CellState], as_json: bool) -> None:
             }
             for state in states
         ]
-        click.echo(json.dumps(records, indent=1, ensure_ascii=False))
+        say_json(records)
         return
     rows = [[state.cell.name, state.state, f"{state.done}/{len(state.tasks)}", state.message] for state in states]
     print_columns(["cell", "state", "tasks done", ""], rows)
     counts = Counter(state.state for state in states)
-    click.echo("\n" + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    say("\n" + ", ".join(f"{count} {name}" for name, count in counts.items()))

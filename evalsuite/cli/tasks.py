@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
+from evalsuite.cli.printing import say, say_json
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskSpec
@@ -37,7 +37,7 @@ def command(context: click.Context, specs: tuple[Path, ...], as_json: bool) -> i
     tasks, groups = registry.select("all"), registry.groups()
     if as_json:
         found = [*map(summary, tasks), *map(group_summary, groups)]
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        say_json(found)
         return 0
     rows = [[spec.id, spec.family, spec.headline().name, _splits(spec), spec.paper_name()] for spec in tasks]
     rows += [[group.id, group.family, "mean", _members(group), group.paper_name()] for group in groups]
@@ -58,11 +58,11 @@ def show(before: tuple[Path, ...], task: str, specs: tuple[Path, ...], as_json: 
     averages = {group.id: group for group in registry.groups()}
     content = (averages.get(task) or registry.get(task)).model_dump(mode="json", exclude_none=True)
     if as_json:
-        click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+        say_json(content)
     else:
         import yaml
 
-        click.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip())
+        say(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120).rstrip())
     return 0
 
 
@@ -76,10 +76,10 @@ def validate(files: tuple[Path, ...], as_json: bool) -> int:
     paths = [below for path in files for below in (sorted(path.rglob("*.yaml")) if path.is_dir() else [path])]
     problems = {str(path): validate_file(path) for path in paths}
     if as_json:
-        click.echo(json.dumps([{"file": path, "problems": found} for path, found in problems.items()], indent=1))
+        say_json([{"file": path, "problems": found} for path, found in problems.items()])
     else:
         for path, found in problems.items():
-            click.echo("\n".join(found) if found else f"{path}: valid")
+            say("\n".join(found) if found else f"{path}: valid")
     return 1 if any(problems.values()) else 0
 
 
@@ -88,7 +88,7 @@ def schema() -> int:
     """Print the JSON Schema of task specs, for editors."""
     from evalsuite.specs import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=1))
+    say_json(json_schema())
     return 0
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalsuite.cli.printing import say
+
 
 @click.command("view")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -26,7 +28,7 @@ def command(runs: tuple[Path, ...], port: int, specs: tuple[Path, ...], no_brows
 
     folders, studies = viewed_runs(runs)
     server = ViewerServer(Browser.open(folders, TaskRegistry(specs)), port, studies)
-    click.echo(f"{server.url} (Ctrl-C ends it)")
+    say(f"{server.url} (Ctrl-C ends it)")
     if not no_browser:
         import webbrowser
 

@@ -194,7 +194,7 @@ def _document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}). Make it with: evalsuite baseline RUN") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: is damaged ({error}). Make it anew with: evalsuite baseline RUN") from error
     if not isinstance(document, dict):
         raise StoreError(f"{path}: is no baseline file. Make it with: evalsuite baseline RUN")

@@ -8,6 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from evalsuite.comparison.gate import INCONCLUSIVE, PASS, REGRESSION, Verdict, overall
+from evalsuite.reports.tables import escape_markdown
 
 _SIGNS = {PASS: "✅", INCONCLUSIVE: "❔", REGRESSION: "❌"}
 _NOT_XML = {code: None for code in range(32) if code not in (9, 10, 13)} | {0xFFFE: None, 0xFFFF: None}
@@ -18,7 +19,7 @@ def as_markdown(verdicts: Sequence[Verdict], run: str) -> str:
     lines = [
         f"## {_SIGNS[overall(verdicts)]} Gate: {overall(verdicts)}",
         "",
-        f"Run `{run.replace('`', '')}`, {len(verdicts)} splits.",
+        f"Run {escape_markdown(run, code=True)}, {len(verdicts)} splits.",
         "",
         "| | Task | Split | Metric | Baseline | Run | Why |",
         "|---|---|---|---|---:|---:|---|",
@@ -26,7 +27,7 @@ def as_markdown(verdicts: Sequence[Verdict], run: str) -> str:
     for item in verdicts:
         value = "" if item.value is None else f"{item.value:.2f}"
         cells = (_SIGNS[item.verdict], item.task, item.split, item.metric, f"{item.baseline:.2f}", value, item.reason)
-        lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+        lines.append("| " + " | ".join(escape_markdown(cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -73,10 +74,6 @@ def _record(item: Verdict) -> dict[str, Any]:
             "tied": found.tied,
         }
     return record
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _xml(text: str) -> str:

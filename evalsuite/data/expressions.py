@@ -27,6 +27,7 @@ from __future__ import annotations
 import ast
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,10 +35,26 @@ from typing import Any
 import jmespath
 from jmespath import exceptions, functions, visitor
 
-from evalsuite.errors import SpecError, did_you_mean
+from evalsuite.errors import ExampleError, SpecError, did_you_mean
 from evalsuite.types import Record
 
 MAX_PERMUTED_PARTS = 6
+LONGEST_EXPRESSION = 2_000
+MOST_GROWTH = 10_000
+"""How many times larger than the record an expression may make its value: any_order alone may give 720 texts of one."""
+
+LONGEST_TEXT, WIDEST = 1 << 20, 100
+"""Characters that replace and join may make; those that padded may."""
+
+LONGEST_CLASS_NAME = 1_000
+MOST_UNIQUE_OBJECTS = 1_000
+"""Lists and objects that ``unique`` compares with one another."""
+
+LONGEST_LIST_AS_TEXT = 1 << 20
+"""Characters of a list written as text that ``items`` reads."""
+
+UNUSABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, ExampleError)
+"""What an expression raises on a record of another form than it was written for; JMESPath's own are ValueErrors."""
 
 Getter = Callable[[Record], Any]
 
@@ -58,7 +75,7 @@ class Columns:
 class Expression:
     """A compiled expression. ``get(record)`` gives its value, None where the record has none.
 
-    ``get`` raises ValueError (JMESPath's own errors are) or ExampleError when a function cannot use its arguments.
+    ``get`` raises one of UNUSABLE when a function cannot use its arguments.
     """
 
     text: str
@@ -101,6 +118,8 @@ def _at(values: Any, index: Any) -> Any:
 def _items(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
+    if len(text(value)) > LONGEST_LIST_AS_TEXT:
+        raise ValueError(f"a list of more than {LONGEST_LIST_AS_TEXT:,} characters, written as text")
     for read in (json.loads, ast.literal_eval):  # literals only; neither runs anything
         try:
             found = read(text(value))
@@ -124,7 +143,21 @@ def _any_order(answers: Any) -> list[str]:
 
 
 def _unique(values: Any) -> list[Any]:
-    return [value for place, value in enumerate(_list(values)) if value not in values[:place]]
+    kept: list[Any] = []
+    seen: set[Any] = set()
+    objects: list[Any] = []  # no hash: each is compared with all before it
+    for value in _list(values):
+        plain = not isinstance(value, (list, dict))
+        if value in (seen if plain else objects):
+            continue
+        if plain:
+            seen.add(value)
+        else:
+            objects.append(value)
+        if len(objects) > MOST_UNIQUE_OBJECTS:
+            raise ValueError(f"more than {MOST_UNIQUE_OBJECTS} different lists or objects")
+        kept.append(value)
+    return kept
 
 
 def _letter(index: Any) -> str:
@@ -151,7 +184,38 @@ def _shares(box: Any, size: Any) -> list[float]:
 
 def _named_boxes(boxes: Any, numbers: Any, names: Any) -> list[dict[str, Any]]:
     pairs = zip(_list(boxes), _list(numbers), strict=True)
-    return [{"bbox": box, "category": _at(names, int(text(number)) - 1)} for box, number in pairs]
+    return [{"bbox": box, "category": _class_name(names, number)} for box, number in pairs]
+
+
+def _class_name(names: Any, number: Any) -> str:
+    name = text(_at(names, int(text(number)) - 1))
+    if len(name) > LONGEST_CLASS_NAME:
+        raise ValueError(f"the name of a class has more than {LONGEST_CLASS_NAME} characters")
+    return name
+
+
+def _padded(value: Any, width: Any) -> str:
+    if int(text(width)) > WIDEST:
+        raise ValueError(f"a width of more than {WIDEST}")
+    return text(value).zfill(int(text(width)))
+
+
+def _replaced(value: Any, old: Any, new: Any) -> str:
+    whole, part, other = text(value), text(old), text(new)
+    _at_most(len(whole) + whole.count(part) * max(0, len(other) - len(part)))
+    return whole.replace(part, other)
+
+
+def _joined(separator: Any, values: Any) -> str:
+    """JMESPath's own join, with a limit."""
+    between, parts = text(separator), list(map(text, _list(values)))
+    _at_most(sum(map(len, parts)) + len(between) * len(parts))
+    return between.join(parts)
+
+
+def _at_most(length: int) -> None:
+    if length > LONGEST_TEXT:
+        raise ValueError(f"gives a text of more than {LONGEST_TEXT:,} characters")
 
 
 def _list(value: Any) -> list[Any]:
@@ -170,12 +234,13 @@ _PURE: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "at": (2, _at),
     "corners": (1, _corners),
     "items": (1, _items),
+    "join": (2, _joined),
     "letter": (1, _letter),
     "lettered": (1, _lettered),
     "lower": (1, _each(str.lower)),
     "named_boxes": (3, _named_boxes),
-    "padded": (2, lambda value, width: text(value).zfill(int(text(width)))),
-    "replace": (3, lambda value, old, new: text(value).replace(text(old), text(new))),
+    "padded": (2, _padded),
+    "replace": (3, _replaced),
     "shares": (2, _shares),
     "split": (2, lambda value, separator: text(value).split(text(separator))),
     "strip": (1, _each(str.strip)),
@@ -191,16 +256,25 @@ def compile_expression(expression: str, image_size: Callable[[Any], list[int]] |
 
     Raises SpecError for a mistake of syntax or an unknown function.
     """
+    if len(expression) > LONGEST_EXPRESSION:
+        shown = f"{expression[:60]!r}…"
+        raise SpecError([f"expression {shown}: has {len(expression):,} characters; at most {LONGEST_EXPRESSION:,}"])
     table = _function_table(image_size)
     try:
         tree = jmespath.compile(expression).parsed
-    except exceptions.JMESPathError as error:
+        nodes = list(_nodes(tree))
+    except RecursionError:
+        raise SpecError([f"expression {expression[:60]!r}…: nested too deeply"]) from None
+    except (exceptions.JMESPathError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SpecError([f"expression {expression!r} is not valid JMESPath: {reason}"]) from None
-    for node in _nodes(tree):
+    for node in nodes:
         if node["type"] == "function_expression" and node["value"] not in table:
             known = did_you_mean(node["value"], table)
             raise SpecError([f"expression {expression!r}: unknown function {node['value']!r}. {known}"])
+    if _growth(tree) > MOST_GROWTH:
+        reason = f"may give a value of more than {MOST_GROWTH:,} times the size of the record"
+        raise SpecError([f"expression {expression!r}: {reason}"])
     return Expression(expression, _getter(tree, table), columns_of(tree))
 
 
@@ -236,6 +310,34 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
     for child in tree["children"]:
         if isinstance(child, dict):
             yield from _nodes(child)
+
+
+_ORDERS = math.factorial(MAX_PERMUTED_PARTS)
+
+
+def _growth(node: dict[str, Any]) -> float:
+    """How many times larger than what it is given the value of an expression may be.
+
+    ``[@, @]`` doubles it, and so does each further step behind a pipe: thirty of them would fill any memory.
+    """
+    kind, children = node["type"], [child for child in node["children"] if isinstance(child, dict)]
+    if kind == "literal":
+        return len(json.dumps(node["value"]))
+    if kind in ("comparator", "not_expression"):
+        return 1.0
+    parts = [_growth(child) for child in children]
+    if kind in _APPLIED_IN_TURN:
+        return math.prod(parts[:2] if kind == "filter_projection" else parts)  # a filter's third is its condition
+    if kind == "function_expression":
+        name = node["value"]
+        multiplies = name in ("join", "map", "replace")
+        return max(1.0, math.prod(parts) if multiplies else sum(parts)) * _GROWING.get(name, 1)
+    return max(1.0, sum(parts))
+
+
+_APPLIED_IN_TURN = ("subexpression", "index_expression", "projection", "value_projection", "filter_projection", "pipe")
+_GROWING = {"any_order": _ORDERS, "padded": WIDEST, "to_string": 12}
+"""Functions whose values are so many times larger than their arguments (an escape stands for a sign)."""
 
 
 def columns_of(tree: dict[str, Any]) -> Columns:

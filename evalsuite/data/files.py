@@ -108,7 +108,7 @@ class FilesSource:
             matches = sorted(path for path in self._folder.glob(self._inside(pattern)) if path.is_file())
             if not matches:
                 raise self._not_found(split, [pattern])
-            found += matches
+            found += map(self._not_outside, matches)
         return list(dict.fromkeys(found))
 
     def _by_name(self, split: str) -> list[Path]:
@@ -120,7 +120,13 @@ class FilesSource:
         shards = sorted(path for kind in endings for path in self._folder.glob(f"{split}-*-of-*.{kind}"))
         if not single and not shards:
             raise self._not_found(split, [f"{split}.{{{','.join(READERS)}}}", f"{split}-*-of-*.parquet"])
-        return single or shards
+        return [self._not_outside(path) for path in single or shards]
+
+    def _not_outside(self, path: Path) -> Path:
+        """The path itself. Raises DataError for a link that leads out of the data folder (which may be a link)."""
+        if not path.resolve().is_relative_to(self._folder.resolve()):
+            raise DataError(f"{path}: is a link that leads out of the data folder; copy the file into it")
+        return path
 
     def _not_found(self, split: str, patterns: list[str]) -> DataError:
         there = sorted(path.name + ("/" if path.is_dir() else "") for path in self._folder.iterdir())
@@ -131,6 +137,6 @@ class FilesSource:
 
     def _inside(self, name: str) -> str:
         """A name from the spec that may not point out of the data folder."""
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
             raise DataError(f"{name!r} must be a path below the data folder {self._folder}")
         return name

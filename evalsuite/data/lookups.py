@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.data.base import Source
-from evalsuite.data.expressions import Columns, Expression, compile_expression, merge_columns, text
-from evalsuite.errors import DataError, ExampleError
+from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.errors import DataError
 from evalsuite.types import JsonValue, Record
 
 _BATCH = 256
@@ -128,7 +128,7 @@ def _key(expression: Expression, record: Record) -> str | None:
     try:
         value = expression.get(record)
         return None if value is None else text(value)
-    except (ValueError, TypeError, ExampleError):
+    except UNUSABLE:
         return None
 
 

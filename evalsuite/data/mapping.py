@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.expressions import Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
 from evalsuite.data.media import MediaFolder
 from evalsuite.errors import ExampleError, SpecError, did_you_mean
 from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from evalsuite.specs.schema import Fields, TaskSpec
 
 SPLIT = "split_name"
+DEEPEST = 64
+"""Levels of a reference: it is written and read again as JSON, which has a limit of its own."""
+
 _JSON_TYPES = (str, int, float, bool, dict, list, tuple)
 
 
@@ -97,7 +100,7 @@ class Mapper:
             return
         try:
             items = self._explode.get(record)
-        except (ValueError, TypeError, ExampleError):
+        except UNUSABLE:
             items = None
         if not isinstance(items, list):
             yield record
@@ -112,7 +115,7 @@ class Mapper:
             return True
         try:
             return bool(self._where.get(scope))
-        except (ValueError, TypeError, ExampleError):
+        except UNUSABLE:
             return True
 
     def example(self, scope: Record, split: str, position: int) -> Example | BadExample:
@@ -168,6 +171,8 @@ class Mapper:
             if not isinstance(item, _JSON_TYPES):
                 kind = "null" if item is None else type(item).__name__
                 raise _field_error("references", self._references, f"holds {kind}, which is no reference")
+            if isinstance(item, (dict, list)) and _depth_exceeds(item, DEEPEST):
+                raise _field_error("references", self._references, f"is nested deeper than {DEEPEST} levels")
             if not _is_finite(item):
                 raise _field_error("references", self._references, "holds a number that is not finite (NaN)")
         return value
@@ -205,6 +210,14 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, list) or all(map(_is_finite, value))
 
 
+def _depth_exceeds(value: Any, levels: int) -> bool:
+    """Whether lists and objects in ``value`` are nested deeper than that."""
+    if not isinstance(value, (dict, list)):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_depth_exceeds(item, levels - 1) for item in inside if type(item) in (dict, list))
+
+
 def _named(fields: Fields) -> dict[str, str]:
     """Field name, as messages show it -> expression."""
     names = ("explode", "where", "id", "video", "segment", "outline", "references")
@@ -231,7 +244,7 @@ def _value(name: str, expression: Expression, scope: Record) -> Any:
     """The field's value. Raises ExampleError naming field and expression when there is none."""
     try:
         value = expression.get(scope)
-    except (ValueError, TypeError, ExampleError) as error:
+    except UNUSABLE as error:
         raise _field_error(name, expression, str(error)) from error
     if value is None:
         raise _field_error(name, expression, "gives nothing")
@@ -242,7 +255,7 @@ def _readable(name: str, expression: Expression, scope: Record) -> None:
     """Raises ExampleError when the expression cannot be read on this record; its value may be nothing."""
     try:
         expression.get(scope)
-    except (ValueError, TypeError, ExampleError) as error:
+    except UNUSABLE as error:
         raise _field_error(name, expression, str(error)) from error
 
 

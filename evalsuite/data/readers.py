@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from evalsuite.errors import DataError
 
@@ -19,7 +19,16 @@ RecordDict = dict[str, Any]
 Reader = Callable[[Path, frozenset[str] | None], Iterator[RecordDict]]
 
 _COMPRESSED: Mapping[str, Callable[[Path, str], Any]] = {".gz": gzip.open, ".bz2": bz2.open}
-_CELL_LIMIT = 1 << 30  # base64 images in TSV files exceed the csv module's 128 kB
+MAX_RECORD = 1 << 27
+"""Most bytes of a line and characters of a cell. Images written as base64 into TSV files take some megabytes."""
+
+MAX_DOCUMENT = 1 << 31
+"""Most bytes of a document that is read whole, unpacked. The largest annotation files have some 500 MB."""
+
+MAX_UNPACKED_SHARE, FREELY_UNPACKED = 200, 1 << 26
+"""A compressed file that gives more than so many bytes, and more than so many times its size, is a bomb: text gives
+some ten times its size."""
+
 _BATCH = 64  # Parquet rows turned into objects at once; they may hold images
 
 
@@ -34,7 +43,7 @@ class RecordFile:
         """All records; ``columns`` limits what is read where the format can. Raises DataError naming file and line."""
         try:
             yield from self.reader(self.path, columns)
-        except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
+        except (UnicodeDecodeError, EOFError, OSError, MemoryError, zlib.error) as error:
             raise DataError(f"{self.path}: cannot be read: {error}") from error
 
     def column_names(self, first: Mapping[str, Any]) -> list[str]:
@@ -49,7 +58,7 @@ class RecordFile:
             return int(_parquet_file(self.path).metadata.num_rows)
         if self.reader is json_lines:
             with open_binary(self.path) as file:
-                return sum(not line.isspace() for line in file)
+                return sum(not line.isspace() for line in lines_of(file, self.path))
         return sum(1 for _ in self.records(frozenset()))
 
 
@@ -70,7 +79,7 @@ def stem(path: Path) -> str:
 def json_lines(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
     """One object per line; empty lines are passed over."""
     with open_binary(path) as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(lines_of(file, path), start=1):
             if not line.isspace():
                 yield _object(line, f"{path}:{number}")
 
@@ -79,7 +88,8 @@ def json_document(path: Path, _columns: frozenset[str] | None) -> Iterator[Recor
     """One of: a list of objects; an object id -> object (each gets its key as ``id``, unless it has one); an object
     with exactly one list of objects, such as ``{"info": …, "data": […]}``; JSON lines under the wrong ending."""
     with open_binary(path) as file:
-        first, rest = file.readline(), file.read()
+        first = file.readline(MAX_DOCUMENT)
+        rest = read_whole(file, path)
     if rest.strip() and _is_whole_object(first):
         yield from json_lines(path, None)
         return
@@ -121,9 +131,9 @@ READERS: Mapping[str, Reader] = {
 
 
 def _separated(path: Path, delimiter: str) -> Iterator[RecordDict]:
-    csv.field_size_limit(_CELL_LIMIT)
+    csv.field_size_limit(MAX_RECORD)
     with open_binary(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as text:
-        rows = csv.reader(text, delimiter=delimiter, strict=True)
+        rows = csv.reader(lines_of(text, path), delimiter=delimiter, strict=True)
         try:
             header = next(rows, None)
             if header is None:
@@ -157,10 +167,60 @@ def _next_batch(batches: Iterator[Any], path: Path) -> Any:
 
 
 def open_binary(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked when it ends in .gz or .bz2."""
+    """The file's bytes, unpacked when it ends in .gz or .bz2. Reading on raises DataError when it is a bomb."""
     opener = _COMPRESSED.get(path.suffix.lower())
-    file: IO[bytes] = opener(path, "rb") if opener else path.open("rb")
-    return file
+    if opener is None:
+        return path.open("rb")
+    return io.BufferedReader(_Unpacked(opener(path, "rb"), path), 1 << 16)
+
+
+class _Unpacked(io.RawIOBase):
+    """An unpacked stream that ends in a DataError where it gives too much for its size."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self._stream, self._path, self._given = stream, path, 0
+        self._most = max(FREELY_UNPACKED, MAX_UNPACKED_SHARE * path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._given += len(data)
+        if self._given > self._most:
+            raise DataError(
+                f"{self._path}: unpacks to more than {MAX_UNPACKED_SHARE} times its size, which no annotations do; "
+                "unpack it yourself if you trust it"
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+Text = TypeVar("Text", str, bytes)
+
+
+def lines_of(file: IO[Text], path: Path) -> Iterator[Text]:
+    """The lines of a file. Raises DataError for one of more than MAX_RECORD bytes (characters), which is not kept."""
+    number = 0
+    while line := file.readline(MAX_RECORD + 1):
+        number += 1
+        if len(line) > MAX_RECORD:
+            raise DataError(f"{path}:{number}: a line of more than {MAX_RECORD >> 20} MB")
+        yield line
+
+
+def read_whole(file: IO[bytes], path: Path) -> bytearray:
+    """What is left of a file. Raises DataError beyond MAX_DOCUMENT bytes."""
+    data = bytearray()
+    while chunk := file.read(1 << 20):
+        data += chunk
+        if len(data) > MAX_DOCUMENT:
+            raise DataError(f"{path}: a document of more than {MAX_DOCUMENT >> 20} MB; write its records as JSON Lines")
+    return data
 
 
 def _object(line: bytes, place: str) -> RecordDict:
@@ -176,16 +236,18 @@ def _object(line: bytes, place: str) -> RecordDict:
 def _is_whole_object(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
-def parse_json(data: bytes, path: Path) -> Any:
+def parse_json(data: bytes | bytearray, path: Path) -> Any:
     """A whole JSON document. Raises DataError that names the file and the line."""
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not valid JSON: {error}") from None
+    except (ValueError, RecursionError) as error:  # no text, a number of thousands of digits, thousands of levels
+        raise DataError(f"{path}: not valid JSON: {error}") from None
 
 
 def _rows_of_object(document: Any, path: Path) -> list[Any]:

@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from evalsuite.data.readers import open_binary, parse_json
+from evalsuite.data.readers import open_binary, parse_json, read_whole
 from evalsuite.errors import DataError
 
+MOST_SENTENCES, LONGEST = 200, 10_000
 EVALUATED = ("val", "test", "testA", "testB")
 
 
-class PlainUnpickler(pickle.Unpickler):
+class PlainUnpickler(pickle._Unpickler):
     """Reads pickles of plain data: dicts, lists, text and numbers. Whatever names a class or function is refused.
 
-    A pickle can only run code through something that it names, and every name is looked up in ``find_class``.
+    A pickle can only run code through something that it names, and every name is looked up in ``find_class``. The
+    reader written in Python is taken: the faster one makes room for any place in its memo that a file claims.
     """
 
     def find_class(self, module: str, name: str) -> NoReturn:
@@ -65,11 +67,21 @@ def read_refs(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _expressions(sentences: Any) -> list[str]:
+    """Raises TypeError for anything but a few texts: parts of a pickle may be shared, and grow when written out."""
+    found = [sentence["sent"] for sentence in sentences[:MOST_SENTENCES]]
+    if len(found) < len(sentences) or not all(isinstance(text, str) and len(text) <= LONGEST for text in found):
+        raise TypeError(
+            f"sentences: more than {MOST_SENTENCES}, or one that is no text of at most {LONGEST} characters"
+        )
+    return found
+
+
 def _records(refs: Path, instances: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(split, record), in the order of the references."""
     references = read_refs(refs)
     with open_binary(instances) as file:
-        document = parse_json(file.read(), instances)
+        document = parse_json(read_whole(file, instances), instances)
     try:
         images = {image["id"]: image for image in document["images"]}
         objects = {one["id"]: one for one in document["annotations"]}
@@ -79,6 +91,8 @@ def _records(refs: Path, instances: Path) -> Iterator[tuple[str, dict[str, Any]]
         try:
             if ref["split"] not in EVALUATED:
                 continue
+            if not isinstance(ref["ref_id"], (int, str)) or isinstance(ref["image_id"], (list, dict)):
+                raise TypeError("ref_id and image_id must be numbers or texts")
             image, one = images[ref["image_id"]], objects[ref["ann_id"]]
             size, shape = [image["height"], image["width"]], one["segmentation"]
             yield (
@@ -86,7 +100,7 @@ def _records(refs: Path, instances: Path) -> Iterator[tuple[str, dict[str, Any]]
                 {
                     "question_id": ref["ref_id"],
                     "image": image["file_name"],
-                    "answer": [sentence["sent"] for sentence in ref["sentences"]],
+                    "answer": _expressions(ref["sentences"]),
                     "bbox": one["bbox"],
                     "mask": {"size": size, "polygons": shape}
                     if isinstance(shape, list)

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalsuite.engine.shards import Shard
 from evalsuite.errors import UnknownName, UsageError
+from evalsuite.redaction import redacted
 from evalsuite.runfolder import run_name
 
 DATA_KINDS = ("synthetic", "hub", "files")
@@ -167,7 +168,7 @@ class RunConfig:
 
     def whole_folder(self) -> Path:
         """The run folder, whatever share of it is asked for."""
-        return self.out if self.out is not None else Path("runs") / run_name(self.identity())
+        return self.out if self.out is not None else Path("runs") / run_name(redacted(self.identity()))
 
     def identity(self) -> dict[str, Any]:
         """What names the run: what changes no answer (workers, error budget, batching, metrics) is not part of it."""

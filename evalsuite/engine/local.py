@@ -20,6 +20,7 @@ from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import BackendError, BackendOutOfMemory
 from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
+from evalsuite.redaction import without_secrets
 from evalsuite.store import PredictionStore, as_duplicate
 from evalsuite.types import Example, ExampleKey, Generation, JsonValue, Prediction, Request
 
@@ -281,7 +282,14 @@ def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) ->
 
 
 def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:
-    return Prediction(example.key, example.position, prompt, "", example.references, example.strata or {}, error)
+    return Prediction(
+        example.key, example.position, prompt, "", example.references, example.strata or {}, _shareable(error)
+    )
+
+
+def _shareable(error: str | None) -> str | None:
+    """A message of a backend or a data source may quote an address with a key in it."""
+    return None if error is None else without_secrets(error)
 
 
 def _shown(failed: Prediction) -> str:
@@ -297,4 +305,4 @@ def _answered(asked: Prediction, generation: Generation) -> Prediction:
         details["log_probabilities"] = list(generation.log_probabilities)
     if generation.seconds is not None:
         details["seconds"] = round(generation.seconds, 4)
-    return dataclasses.replace(asked, text=generation.text, error=generation.error, details=details)
+    return dataclasses.replace(asked, text=generation.text, error=_shareable(generation.error), details=details)

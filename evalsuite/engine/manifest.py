@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
 from evalsuite.errors import StoreError
+from evalsuite.redaction import redacted, redacted_command, without_secrets
 from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, STORE, now, read_manifest, write_json
 from evalsuite.specs.digest import inference_digest, spec_digest
 from evalsuite.store import PredictionStore
@@ -54,7 +55,8 @@ def check_resumable(plan: Plan) -> None:
         return
     manifest = read_manifest(plan.folder)
     config = plan.config
-    now_asked = {"backend": config.backend, "attributes": dict(config.attributes), "data": config.data}
+    asked = {"backend": config.backend, "attributes": dict(config.attributes), "data": config.data}
+    now_asked = redacted(asked)
     differences = [
         f"{name} was {manifest['run'][name]!r}, now {value!r}"
         for name, value in now_asked.items()
@@ -80,11 +82,12 @@ def _refuse_answers_of_unknown_origin(folder: Path) -> None:
 
 def _differences(before: Mapping[str, Any], task: TaskPlan) -> list[str]:
     name, differences = task.spec.id, []
-    if before["model"] != task.model:
-        differences.append(f"the model of task {name} was {before['model']!r}, now {task.model!r}")
+    model = redacted(task.model)
+    if before["model"] != model:
+        differences.append(f"the model of task {name} was {before['model']!r}, now {model!r}")
     if before["inference_digest"] != inference_digest(task.spec):
         differences.append(f"the spec of task {name} changed")
-    now_read = json.loads(json.dumps(task.fingerprint))
+    now_read = redacted(json.loads(json.dumps(task.fingerprint)))
     both = before["data"]["splits"].keys() & now_read["splits"].keys()  # each command may ask for other splits
     if any(before["data"]["splits"][split] != now_read["splits"][split] for split in both):
         differences.append(f"the data of task {name} changed")
@@ -128,7 +131,7 @@ class Session:
                 "started": now(),
                 "ended": None,
                 "status": "running",
-                "command": list(command),
+                "command": redacted_command(command),
                 "directory": os.getcwd(),
                 "evalsuite": __version__,
             }
@@ -137,11 +140,11 @@ class Session:
 
     def model_loaded(self, model: str | None, description: Mapping[str, Any]) -> None:
         """Record what a backend says of itself. Raises StoreError when other weights answered before."""
-        description = json.loads(json.dumps(dict(description)))
-        before = self._manifest["models"].get(model or "")
+        description = redacted(json.loads(json.dumps(dict(description))))
+        before = self._manifest["models"].get(without_secrets(model or ""))
         if before is not None:
             _check_same_model(self._folder, before, description)
-        self._manifest["models"][model or ""] = description
+        self._manifest["models"][without_secrets(model or "")] = description
         self._write()
 
     def task_ended(self, task: str, failure: str | None) -> None:
@@ -162,7 +165,7 @@ class Session:
         return failures | dict.fromkeys(left, "an earlier session began it and was interrupted")
 
     def _write(self) -> None:
-        write_json(self._folder / MANIFEST, self._manifest)
+        write_json(self._folder / MANIFEST, redacted(self._manifest))
 
 
 def _entry(task: TaskPlan, config: RunConfig, before: Mapping[str, Any] | None) -> dict[str, Any]:

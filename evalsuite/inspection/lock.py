@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.data import BadExample, TaskData, open_task_data
-from evalsuite.errors import DataError, ExampleError
+from evalsuite.errors import UNREADABLE, DataError, ExampleError
 from evalsuite.prompts import RequestBuilder
 from evalsuite.runfolder import write_json
 from evalsuite.specs.schema import TaskSpec
@@ -62,7 +62,7 @@ def read_lock(path: Path) -> Lock:
         raise DataError(
             f"{path}: there is no such lock file; write it with: evalsuite data lock --out {path}"
         ) from None
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as a lock file ({error})") from error
     if not isinstance(content, dict) or content.get("lock_version") != LOCK_VERSION:
         raise DataError(f"{path}: not a lock file of version {LOCK_VERSION}; write it anew with: evalsuite data lock")

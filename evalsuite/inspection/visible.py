@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _SPACES = re.compile(r"^ +| +$| {2,}", re.MULTILINE)
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tab and newline, marks that turn the direction of text, and halves of surrogate pairs."""
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and newline, other line ends, marks that turn the direction of text, and halves of
+surrogate pairs."""
 
 
 def visible(text: str) -> str:
@@ -25,7 +27,12 @@ def printable(text: str) -> str:
     >>> printable("red \\x1b[31m text")
     'red \\\\x1b[31m text'
     """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return unprintable(text, lambda sign: sign.encode("unicode_escape").decode())
+
+
+def unprintable(text: str, written: Callable[[str], str]) -> str:
+    """The text with each character that a terminal or a page would obey replaced by ``written`` of it."""
+    return _UNPRINTABLE.sub(lambda found: written(found[0]), text)
 
 
 def shortened(text: str, most: int) -> str:

@@ -13,12 +13,13 @@ from pydantic import BaseModel
 from evalsuite.errors import did_you_mean
 from evalsuite.specs import schema
 from evalsuite.specs.checks import Place, Problem, dotted
+from evalsuite.specs.yaml_reader import MOST_PROBLEMS
 
 _PATTERNS = {
     schema.IDENTIFIER: "must be lower-case letters, digits and underscores, and start with a letter",
     schema.HUB_ID: "must be a hub id of the form owner/name",
     schema.COMMIT: "must be a full commit hash: 40 digits and letters a to f",
-    schema.SPLIT_NAME: "must be letters, digits, '_', '-' and '.'",
+    schema.SPLIT_NAME: "must be letters, digits, '_', '-' and '.', and start with none of the last two",
 }
 _SCALARS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
@@ -27,6 +28,8 @@ def problems_from(errors: Iterable[Mapping[str, Any]], data: Any, root: type[Bas
     """``(place, message)`` for every mistake, one per place, in the order of the file's fields. root: the schema."""
     found: dict[Place, str] = {}
     for error in errors:
+        if len(found) >= MOST_PROBLEMS:
+            break
         if error["type"] == "inconsistent":
             for place, message in error["ctx"]["problems"]:
                 found.setdefault(place, message)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from evalsuite.errors import EvalsuiteError, SpecError, UnknownName, did_you_mean
 from evalsuite.specs.checks import Place, Problem
 from evalsuite.specs.schema import FieldOverrides, Fields, MetricUse, TaskSpec
+
+if TYPE_CHECKING:
+    from evalsuite.metrics import Metric
 
 
 def unknown_names(spec: TaskSpec) -> list[Problem]:
@@ -40,11 +44,20 @@ def _metric(place: Place, use: MetricUse) -> Iterator[Problem]:
     unknown = [name for name in use.parameters if name not in known]
     for name in unknown:
         yield (*place, "parameters", name), f"metric {use.name} has no such parameter. {did_you_mean(name, known)}"
+    for name, message in files_named(cls, use):
+        yield (*place, "parameters", name), message
     if not unknown:
         try:
             load_metric(use.name, **use.parameters)
         except EvalsuiteError as error:
             yield (*place, "parameters"), str(error)
+
+
+def files_named(cls: type[Metric], use: MetricUse) -> Iterator[tuple[str, str]]:
+    """(parameter, message) for every file or folder that a spec names: only who runs it may do so."""
+    for name, words in cls.file_parameters.items():
+        if use.parameters.get(name, "") not in ("", *words):
+            yield name, f"names a file, which a spec may not: give --metric-option {use.name}.{name}=PLACE"
 
 
 def _expressions(spec: TaskSpec) -> Iterator[Problem]:

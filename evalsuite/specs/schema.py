@@ -16,9 +16,9 @@ from evalsuite.specs.checks import fill as fill
 from evalsuite.specs.checks import placeholders as placeholders
 
 IDENTIFIER = r"^[a-z][a-z0-9_]*$"
-HUB_ID = r"^[\w.-]+/[\w.-]+$"
+HUB_ID = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 COMMIT = r"^[0-9a-f]{40}$"
-SPLIT_NAME = r"^[\w.-]+$"
+SPLIT_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER, max_length=64)]
 Expression = Annotated[str, Field(min_length=1, description="JMESPath expression over one record")]

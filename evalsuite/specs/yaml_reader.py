@@ -20,6 +20,8 @@ from evalsuite.specs.checks import Place, dotted
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
+MOST_PROBLEMS, LONGEST_PROBLEM = 50, 600
+"""Of one file that are told, and characters of each: a hostile file may hold a million mistakes."""
 
 
 class Mark(NamedTuple):
@@ -47,7 +49,8 @@ class Document:
     def problem(self, place: Place, message: str) -> str:
         """``file:line: dotted.place: message``."""
         field_name = dotted(place)
-        return f"{shown(self.path)}:{self.line(place)}: {field_name + ': ' if field_name else ''}{message}"
+        text = f"{shown(self.path)}:{self.line(place)}: {field_name + ': ' if field_name else ''}{message}"
+        return _cut(text)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> Document:
@@ -177,7 +180,8 @@ class _Builder:
             _refuse(self.path, _line(event), f"tags are not allowed: {event.tag}. Text goes in quotes")
 
     def problem(self, event: Any, message: str) -> None:
-        self.problems.append(f"{shown(self.path)}:{_line(event)}: {message}")
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(_cut(f"{shown(self.path)}:{_line(event)}: {message}"))
 
 
 def _text(path: Path) -> str:
@@ -204,4 +208,8 @@ def _line(event: Any) -> int:
 
 
 def _refuse(path: Path, line: int, message: str) -> NoReturn:
-    raise SpecError([f"{shown(path)}:{line}: {message}"])
+    raise SpecError([_cut(f"{shown(path)}:{line}: {message}")])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_PROBLEM else f"{text[:LONGEST_PROBLEM]}…"

@@ -11,7 +11,8 @@ from typing import Any
 
 from evalsuite import api
 from evalsuite.engine.observer import Observer
-from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
+from evalsuite.redaction import redacted
 from evalsuite.runfolder import MANIFEST, STUDY, is_locked, read_manifest, write_json
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
@@ -82,7 +83,7 @@ def read_study(folder: Path) -> dict[str, Any]:
         raise StoreError(
             f"{folder}: is no study, it has no {STUDY}. Begin one with: evalsuite study run FILE"
         ) from None
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: cannot be read ({error})") from error
     return document
 
@@ -134,7 +135,7 @@ def _write_study(spec: StudySpec, folder: Path, grid: Sequence[Cell], choices: S
             "cells": [{"folder": cell.name, "attributes": dict(cell.attributes), "tasks": cell.tasks} for cell in grid],
             "select": spec.select.model_dump() if spec.select else None,
             "choices": list(_written(choices)),
-            "spec": spec.model_dump(mode="json", exclude_none=True),
+            "spec": redacted(spec.model_dump(mode="json", exclude_none=True)),
         },
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from evalsuite.errors import EvalsuiteError
+from evalsuite.inspection.visible import printable
 from evalsuite.viewer import pages
 from evalsuite.viewer.browsing import Browser
 from evalsuite.viewer.drawing import Drawer
@@ -51,20 +52,23 @@ class ViewerServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Answers GET alone, and no GET changes anything."""
+
     server: ViewerServer
+    timeout = 60  # seconds for a request to come in
     server_version = "evalsuite"
     sys_version = ""
 
     def do_GET(self) -> None:
-        if not self._is_local():
-            self._send(403, TEXT, "only for 127.0.0.1 and localhost")
+        if not (self._is_local() and self._is_own()):
+            self._send(403, TEXT, "only for pages of this server, on 127.0.0.1 and localhost")
             return
         parts = urlsplit(self.path)
         given = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         try:
             status, kind, body = self._answer(parts.path, given)
         except EvalsuiteError as error:
-            status, kind, body = 404, HTML, pages.message_page(str(error))
+            status, kind, body = 404, HTML, pages.message_page(printable(str(error)))
         self._send(status, kind, body)
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -72,7 +76,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_local(self) -> bool:
         """A page of another site may name this server by a host of its own; such requests are not answered."""
-        return re.sub(r":\d+$", "", self.headers.get("Host", "")) in HOSTS
+        hosts = self.headers.get_all("Host", [])
+        return len(hosts) == 1 and re.sub(r":\d+$", "", hosts[0]) in HOSTS
+
+    def _is_own(self) -> bool:
+        """A script or frame of another site is not answered; a link that someone follows is."""
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site", "none")
+        if origin is not None and origin not in [f"http://{host}:{self.server.server_port}" for host in HOSTS]:
+            return False
+        followed = self.headers.get("Sec-Fetch-Mode") == "navigate" and self.headers.get("Sec-Fetch-Dest") == "document"
+        return site in ("same-origin", "none") or followed
 
     def _answer(self, path: str, given: Mapping[str, str]) -> tuple[int, str, str]:
         server = self.server
@@ -106,6 +119,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Content-Security-Policy", FIGURE_POLICY if kind == SVG else POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -184,4 +184,4 @@ def test_the_worst_verdict_counts_and_hostile_text_stays_text() -> None:
     ]
     assert [overall(verdicts[:count]) for count in range(4)] == [PASS, PASS, INCONCLUSIVE, REGRESSION]
     ElementTree.fromstring(as_junit(verdicts))
-    assert "&lt;test>" in as_markdown(verdicts, "run") and "a\\|b" in as_markdown(verdicts, "run")
+    assert "&lt;test&gt;" in as_markdown(verdicts, "run") and "a\\|b" in as_markdown(verdicts, "run")

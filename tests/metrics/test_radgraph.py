@@ -201,7 +201,7 @@ def test_a_model_that_cannot_be_loaded_names_its_folder(weights: str, package: C
 
 
 def test_the_signature_tells_files_by_their_content(weights: str, tmp_path: Path) -> None:
-    metric = RadGraphF1(annotations=write(tmp_path, []), weights=weights, cache="anywhere")
+    metric = RadGraphF1(annotations=write(tmp_path, []), weights=weights, cache="anywhere.jsonl")
     nothing, model = hashlib.sha256().hexdigest()[:12], hashlib.sha256(b"weights").hexdigest()[:12]
     assert metric.signature() == (
         f"radgraph_f1|v1|annotations:annotations.jsonl({nothing})|case:pypi|model_type:radgraph-xl|weights:{model}"

@@ -14,7 +14,7 @@ from typing import Any
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.backends.tiny import MAX_RESOLUTION, MID, PATCH, TINY_MODELS, mid_checkpoint, tiny_checkpoint
-from evalsuite.errors import BackendError, UsageError
+from evalsuite.errors import UNREADABLE, BackendError, UsageError
 
 DEFAULT_MODEL = "tiny"
 RANDOM_MODELS = {**dict.fromkeys(TINY_MODELS, 56), MID: 224}
@@ -48,7 +48,7 @@ class Checkpoint:
         kind = str(self.config.get("model_type", "unknown"))
         if kind != "paligemma":
             return kind
-        return "paligemma2" if self.config.get("text_config", {}).get("model_type") == "gemma2" else "paligemma"
+        return "paligemma2" if _part(self.config, "text_config").get("model_type") == "gemma2" else "paligemma"
 
     @property
     def is_paligemma(self) -> bool:
@@ -57,8 +57,13 @@ class Checkpoint:
     @property
     def resolution(self) -> int | None:
         """Side of the square input image in pixels, where the config tells it."""
-        side = self.config.get("vision_config", {}).get("image_size", DEFAULT_SIDE if self.is_paligemma else None)
+        side = _part(self.config, "vision_config").get("image_size", DEFAULT_SIDE if self.is_paligemma else None)
         return side if isinstance(side, int) else None
+
+
+def _part(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = config.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
@@ -182,7 +187,7 @@ def _open_folder(name: str, folder: Path) -> Checkpoint:
         raise BackendError(f"model {name}: is no checkpoint, it has no config.json.")
     try:
         config = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BackendError(f"model {name}: config.json is damaged ({error}). Copy the checkpoint again.") from error
     if not isinstance(config, dict):
         raise BackendError(f"model {name}: config.json is damaged (no object). Copy the checkpoint again.")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import BinaryIO
 
-from evalsuite.errors import BackendError
+from evalsuite.errors import UNREADABLE, BackendError
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 SINGLE_FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -85,6 +85,12 @@ def _samples(file: BinaryIO, size: int) -> bytes:
 
 def _shards(name: str, folder: Path) -> list[str]:
     try:
-        return sorted(set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        shards = sorted(set(map(str, json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values())))
+    except (*UNREADABLE, KeyError, AttributeError, TypeError) as error:
         raise BackendError(f"model {name}: {INDEX} is damaged. Copy the checkpoint again.") from error
+    for shard in shards:
+        if Path(shard).name != shard or not shard.endswith(".safetensors"):
+            raise BackendError(
+                f"model {name}: {INDEX} names {shard!r:.80}, which is no safetensors file of the folder."
+            )
+    return shards

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import torch
 import transformers
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.checkpoints.offline import without_network
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
 from evalsuite.backends.checkpoints.weights import fingerprint
 from evalsuite.backends.torch_hf.generic import ChatModel
@@ -48,7 +50,8 @@ class TorchBackend:
         where = placement(torch_options)
         checkpoint = resolve(options, torch_options.trust)
         kind = PaliGemma if checkpoint.is_paligemma else ChatModel
-        model = catch_out_of_memory(lambda: kind(checkpoint, torch_options, where))
+        with nullcontext() if torch_options.trust_remote_code else without_network():
+            model = catch_out_of_memory(lambda: kind(checkpoint, torch_options, where))
         return cls(model, checkpoint, torch_options, where)
 
     @property

@@ -59,7 +59,7 @@ def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placeme
     """
     from transformers import AutoConfig
 
-    config = guarded(checkpoint, lambda: AutoConfig.from_pretrained(checkpoint.folder))
+    config = guarded(checkpoint, lambda: AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False))
     if getattr(config.text_config, "layer_types", None):
         config.text_config.layer_types = ["full_attention"] * config.text_config.num_hidden_layers
     attention = _attention(checkpoint, options)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.readers import open_binary, parse_json
+from evalsuite.data.readers import open_binary, parse_json, read_whole
 from evalsuite.errors import DataError
 
 
@@ -17,7 +17,7 @@ def captions(path: Path) -> Iterator[dict[str, Any]]:
     caption are left out, as they cannot be scored.
     """
     with open_binary(path) as file:
-        document = parse_json(file.read(), path)
+        document = parse_json(read_whole(file, path), path)
     try:
         found: dict[Any, list[str]] = {image["id"]: [] for image in document["images"]}
         for annotation in document["annotations"]:
@@ -42,7 +42,7 @@ def instances(path: Path) -> Iterator[dict[str, Any]]:
     Images come in the order of the file's ``images``; those without objects are kept: detections on them are wrong.
     """
     with open_binary(path) as file:
-        document = parse_json(file.read(), path)
+        document = parse_json(read_whole(file, path), path)
     try:
         names = {category["id"]: category["name"] for category in document["categories"]}
         found: dict[Any, list[dict[str, Any]]] = {image["id"]: [] for image in document["images"]}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.readers import open_binary, parse_json
+from evalsuite.data.readers import open_binary, parse_json, read_whole
 from evalsuite.errors import DataError
 
 
@@ -17,7 +17,7 @@ def questions(path: Path) -> Iterator[dict[str, Any]]:
     ``"active": false``. A record has what the file gives: ``id``, ``img_id``, ``type``, ``question``, ``answers_ids``.
     """
     with open_binary(path) as file:
-        document = parse_json(file.read(), path)
+        document = parse_json(read_whole(file, path), path)
     entries = document.get("questions") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise DataError(f"{path}: not a question file of RSVQA: it must be an object with the list 'questions'")

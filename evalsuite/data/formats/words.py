@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.readers import open_binary
+from evalsuite.data.readers import open_binary, read_whole
 from evalsuite.errors import DataError
 
 DO_NOT_CARE = ("###", "#")
+MOST_OF_A_POLYGON = 20_000
+"""Characters of one that is broken over several lines."""
+
 _TOTAL_TEXT = re.compile(
     r"x: \[\[([^\]]*)\]\], y: \[\[([^\]]*)\]\], ornt: \[u?'[^']*'\], transcriptions: \[u?(['\"])(.*)\3\]\s*$"
 )
@@ -62,7 +65,7 @@ def _matlab_words(path: Path) -> Iterator[dict[str, Any]]:
 
 def _text_words(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in _lines(path):
-        found = _TOTAL_TEXT.search(line)
+        found = _TOTAL_TEXT.match(line)
         if found is None:
             raise DataError(f"{path}:{number}: not 'x: [[…]], y: [[…]], ornt: […], transcriptions: […]': {line[:60]!r}")
         xs, ys = ([float(part) for part in found[group].replace(",", " ").split()] for group in (1, 2))
@@ -82,12 +85,12 @@ def _word(corners: list[tuple[float, float]], text: str) -> dict[str, Any]:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers; polygons that are broken over several lines are put together again."""
     with open_binary(path) as file:
-        text = file.read().decode("utf-8-sig")
+        text = read_whole(file, path).decode("utf-8-sig")
     number, held = 0, ""
     for line in text.splitlines():
         number += 1
         held = f"{held} {line.strip()}".strip()
-        if held.startswith("x: [[") and "transcriptions" not in held:
+        if len(held) < MOST_OF_A_POLYGON and held.startswith("x: [[") and "transcriptions" not in held:
             continue
         if held:
             yield number, held
