@@ -6,14 +6,17 @@ process at such a text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_BASIC = re.compile(r"\*\*b?ekern[^\t]*")
 
 
 def readable_kern(text: str) -> tuple[str, str]:
     """The text up to its first line that does not fit, with the header and the ends of spines that it lacks.
 
-    Marks of the bekern encodings (``·``, ``@``) are left out. Returns the text, "" where nothing is left, and a
-    sentence that says what was left out, else "".
+    The ekern and bekern encodings become plain **kern: their marks (``·``, ``@``) are left out. Returns the text, ""
+    where nothing is left, and a sentence that says what was left out, else "".
 
     >>> readable_kern("**kern\\t**kern\\n4c\\t4e\\n4d")
     ('**kern\\t**kern\\n4c\\t4e\\n*-\\t*-', 'Line 3 has 1 field instead of 2: drawn up to there.')
@@ -24,6 +27,7 @@ def readable_kern(text: str) -> tuple[str, str]:
         lines.insert(0, "\t".join(["**kern"] * len(lines[0].split("\t"))))
     elif not lines[0].startswith("**"):
         return "", ""
+    lines[0] = _BASIC.sub("**kern", lines[0])
     kept: list[str] = []
     spines, problem = len(lines[0].split("\t")), ""
     for number, line in enumerate(lines, 0 if bare else 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, kind, body = self._answer(parts.path, given)
         except EvalsuiteError as error:
             status, kind, body = 404, HTML, pages.message_page(printable(str(error)))
-        self._send(status, kind, body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the reader went to another page meanwhile
+            self._send(status, kind, body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: the terminal shows where the page is, and that is enough."""

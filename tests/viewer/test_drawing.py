@@ -125,7 +125,7 @@ class TestKernLines:
         assert readable_kern(text) == (text, "")
 
     def test_marks_of_bekern_are_left_out(self) -> None:
-        assert readable_kern("**kern\n4@·c\n*-") == ("**kern\n4c\n*-", "")
+        assert readable_kern("**ekern_1.0\t**kern\n4@·c\t4e\n*-\t*-") == ("**kern\t**kern\n4c\t4e\n*-\t*-", "")
 
     def test_empty_fields_end_the_text(self) -> None:
         assert readable_kern("**kern\t**kern\n4c\t4e\n4d\t\n") == (
