@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
     "data": ("evalsuite.cli.data", "Check, pin and preview the data of tasks."),
     "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
+    "bench": ("evalsuite.cli.bench", "Time a backend on this machine, and compare it with float32."),
     "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
 }
 
