@@ -42,6 +42,8 @@ class TinyShape:
     """What a tiny checkpoint is made from; the cache key is its digest.
 
     row_spread: standard deviation of the logarithm of the embedding rows' lengths; None takes the tiny model's lengths.
+    largest_gain: no linear layer makes its output larger than its input by more; 1 keeps the variance, as the usual
+    initialisations do, and the larger gains of tiny models let two layers matter.
     """
 
     family: str = "paligemma2"
@@ -59,6 +61,7 @@ class TinyShape:
     vision_heads: int = 4
     vocabulary: int = VOCABULARY_SIZE
     row_spread: float | None = None
+    largest_gain: float = 2.0
 
     @property
     def kv_heads(self) -> int:
@@ -87,6 +90,7 @@ MID_SHAPE = TinyShape(
     vision_heads=12,
     vocabulary=32768,
     row_spread=0.3,
+    largest_gain=1.0,
 )
 
 
@@ -109,8 +113,9 @@ def mid_checkpoint(seed: int = 0, resolution: int = 224) -> Path:
     """Folder of the checkpoint ``mid``, built like the tiny one, for measuring speed (``evalsuite bench``).
 
     A SigLIP-B image tower (86 million parameters) and a Gemma 2 of 6 layers, width 1024 and 32,768 tokens (128
-    million). Its embedding rows differ in length, so that it is about as sure of its next token as a trained model:
-    the likeliest has a probability of about 0.6 in the median. resolution: pixels, a multiple of 14 up to 448. Raises UsageError for anything else.
+    million). Its embedding rows differ in length, so that it is about as sure of its next token as a trained model;
+    rows of one length would make 32,768 near ties. resolution: pixels, a multiple of 14 up to 448. Raises UsageError
+    for anything else.
     """
     _check_drawable(seed, resolution)
     return _checkpoint(MID, replace(MID_SHAPE, seed=seed, resolution=resolution))
@@ -271,19 +276,20 @@ def tiny_weights(shape: TinyShape) -> dict[str, Array]:
     long rows would only repeat its last token.
     """
     seeds = [shape.seed, shape.resolution, FAMILIES.index(shape.family)]
-    draw = _Draw(np.random.default_rng(seeds))
+    draw = _Draw(np.random.default_rng(seeds), shape.largest_gain)
     return _language_weights(shape, draw) | _vision_weights(shape, draw)
 
 
 @dataclass(frozen=True)
 class _Draw:
     generator: np.random.Generator
+    largest_gain: float
 
     def normal(self, *size: int, std: float = 1.0, mean: float = 0.0) -> Array:
         return (mean + std * self.generator.standard_normal(size)).astype(np.float32)
 
     def linear(self, out: int, into: int, gain: float = 1.0) -> Array:
-        return self.normal(out, into, std=gain / into**0.5)
+        return self.normal(out, into, std=min(gain, self.largest_gain) / into**0.5)
 
 
 def _language_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:

@@ -30,7 +30,21 @@ def torch_tiny_paligemma(fixtures: pytest.FixtureRequest) -> Any:
     return fixtures.getfixturevalue("torch_backend")("tiny-paligemma")
 
 
-BACKENDS: Mapping[str, Make] = {"echo": echo, "torch": torch_tiny, "torch-paligemma": torch_tiny_paligemma}
+def cpu_tiny(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("cpu_backend")("tiny")
+
+
+def cpu_tiny_paligemma(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("cpu_backend")("tiny-paligemma")
+
+
+BACKENDS: Mapping[str, Make] = {
+    "cpu": cpu_tiny,
+    "cpu-paligemma": cpu_tiny_paligemma,
+    "echo": echo,
+    "torch": torch_tiny,
+    "torch-paligemma": torch_tiny_paligemma,
+}
 
 
 @pytest.fixture(params=sorted(BACKENDS))
@@ -82,7 +96,7 @@ def test_limits_allow_at_least_one_example(backend: Any) -> None:
 
 def test_the_description_is_plain_and_stable(backend: Any) -> None:
     facts = backend.describe()
-    assert facts["backend"] in ("echo", "torch")
+    assert facts["backend"] in ("cpu", "echo", "torch")
     assert json.loads(json.dumps(facts)) == facts == backend.describe()
 
 
