@@ -82,8 +82,8 @@ def _text(result: Any, form: str) -> str:
 
 
 def _numbers(text: str | None, option: str) -> tuple[int, ...]:
-    """``"1, 4"`` -> (1, 4). Raises UsageError for anything but whole numbers above 0."""
+    """``"1, 4"`` -> (1, 4), None -> (). Raises UsageError for anything but whole numbers above 0."""
     names = parse_names(text) or ()
-    if not all(name.isdecimal() and int(name) > 0 for name in names):
+    if (text is not None and not names) or not all(name.isdecimal() and int(name) > 0 for name in names):
         raise UsageError(f"{option} {text}: must be whole numbers above 0, separated by commas")
     return tuple(dict.fromkeys(int(name) for name in names))
