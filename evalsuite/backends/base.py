@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evalsuite.errors import BackendError
 from evalsuite.types import Generation, JsonValue, Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +90,32 @@ class BackendOptions:
     model: str | None
     attributes: Mapping[str, JsonValue]
     options: Mapping[str, str]
+
+
+class Phases(Protocol):
+    """The parts of an answer, run one at a time and to their end, for ``evalsuite bench``.
+
+    Optional: a backend that can be timed so has a method ``phases()`` that returns this. Log-probabilities, end of
+    sequence and padding play no part; all prompts of a batch have the same length. Belongs to one thread.
+
+    resolution: side of an image in pixels. vocabulary_size: rows of the embedding. weight_bytes: memory of all weights
+    as they are kept, each counted once. threads: that compute; None where that means nothing.
+    """
+
+    resolution: int
+    tokens_per_image: int
+    vocabulary_size: int
+    weight_bytes: int
+    threads: int | None
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> Any:
+        """Features of one image per row, for ``prefill``. pixels: (rows, side, side, 3)."""
+        ...
+
+    def prefill(self, features: Any, token_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits of the first new token, (rows, vocabulary), and the start of a batch. token_ids: (rows, prompt)."""
+        ...
+
+    def extend(self, token_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits after one more token per row, (rows, vocabulary). token_ids: (rows,)."""
+        ...

@@ -39,7 +39,12 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class TinyShape:
-    """What a tiny checkpoint is made from; the cache key is its digest."""
+    """What a tiny checkpoint is made from; the cache key is its digest.
+
+    row_spread: standard deviation of the logarithm of the embedding rows' lengths; None takes the tiny model's lengths.
+    largest_gain: no linear layer makes its output larger than its input by more; 1 keeps the variance, as the usual
+    initialisations do, and the larger gains of tiny models let two layers matter.
+    """
 
     family: str = "paligemma2"
     seed: int = 0
@@ -55,6 +60,7 @@ class TinyShape:
     vision_layers: int = 2
     vision_heads: int = 4
     vocabulary: int = VOCABULARY_SIZE
+    row_spread: float | None = None
     largest_gain: float = 2.0
 
     @property
@@ -83,6 +89,7 @@ MID_SHAPE = TinyShape(
     vision_layers=12,
     vision_heads=12,
     vocabulary=32768,
+    row_spread=0.3,
     largest_gain=1.0,
 )
 
@@ -106,7 +113,9 @@ def mid_checkpoint(seed: int = 0, resolution: int = 224) -> Path:
     """Folder of the checkpoint ``mid``, built like the tiny one, for measuring speed (``evalsuite bench``).
 
     A SigLIP-B image tower (86 million parameters) and a Gemma 2 of 6 layers, width 1024 and 32,768 tokens (128
-    million). resolution: pixels, a multiple of 14 up to 448. Raises UsageError for anything else.
+    million). Its embedding rows differ in length, so that it is about as sure of its next token as a trained model;
+    rows of one length would make 32,768 near ties. resolution: pixels, a multiple of 14 up to 448. Raises UsageError
+    for anything else.
     """
     _check_drawable(seed, resolution)
     return _checkpoint(MID, replace(MID_SHAPE, seed=seed, resolution=resolution))
@@ -288,7 +297,10 @@ def _language_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
     rows = draw.normal(shape.vocabulary, hidden)
     wide = (64 / hidden) ** 0.5  # the same share of the residual stream and the same spread of logits for every width
     rows *= wide * ROW_LENGTH * hidden**0.5 / np.linalg.norm(rows, axis=1, keepdims=True)
-    scales = row_scales(END_SCALES[shape.family], shape.vocabulary)
+    if shape.row_spread is None:
+        scales = row_scales(END_SCALES[shape.family])
+    else:
+        scales = np.exp(draw.normal(shape.vocabulary, std=shape.row_spread) - np.float32(shape.row_spread**2))
     weights = {
         f"{root}embed_tokens.weight": (rows * scales[:, None]).astype(np.float32),
         f"{root}norm.weight": draw.normal(hidden, std=0.8, mean=12.0),

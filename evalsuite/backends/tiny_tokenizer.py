@@ -45,14 +45,13 @@ IMAGE_TOKEN_ID = len(PIECES) + len(LOCATIONS) + len(SEGMENTS)
 VOCABULARY_SIZE = -(-(IMAGE_TOKEN_ID + 1) // 64) * 64  # rows of the embedding, padded as in the released models
 
 
-def row_scales(end_scale: float, rows: int = VOCABULARY_SIZE) -> NDArray[np.float32]:
-    """Relative length of each embedding row, shape (rows,): longer rows are chosen more often.
+def row_scales(end_scale: float) -> NDArray[np.float32]:
+    """Relative length of each embedding row, shape (VOCABULARY_SIZE,): longer rows are chosen more often.
 
     Words with a leading space come most often, bytes and control tokens hardly ever, and the end-of-sequence row is
-    ``end_scale`` long, so that an answer ends after some tokens. Rows beyond the tokenizer's are as long as words.
+    ``end_scale`` long, so that an answer ends after some tokens.
     """
-    scales = np.full(rows, 0.3, np.float32)
-    scales[VOCABULARY_SIZE:] = 1.0
+    scales = np.full(VOCABULARY_SIZE, 0.3, np.float32)
     first_word = len(CONTROL) + len(BYTES) + len(CHARACTERS)
     scales[first_word : first_word + len(WORDS)] = 1.0
     scales[len(PIECES) : IMAGE_TOKEN_ID] = 0.8

@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "data": ("evalsuite.cli.data", "Check, pin and preview the data of tasks."),
     "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
     "ratings": ("evalsuite.cli.ratings", "Have the sentences of captions rated, by people or by a judging model."),
+    "bench": ("evalsuite.cli.bench", "Time a backend on this machine, and compare it with float32."),
     "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
 }
 

@@ -124,6 +124,25 @@ def jax_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture(scope="session")
+def cpu_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
+    """``cpu_backend(model, attributes, **options)``: a backend on one thread, loaded once per session."""
+    from evalsuite.backends import openvino_cpu
+
+    loaded: dict[str, Any] = {}
+
+    def load(model: str | Path = "tiny", attributes: dict[str, Any] | None = None, **options: str) -> Any:
+        settings = {"threads": "1", **options}
+        name = repr((str(model), attributes, sorted(settings.items())))
+        if name not in loaded:
+            loaded[name] = openvino_cpu.create(BackendOptions(str(model), attributes or {}, settings))
+        return loaded[name]
+
+    yield load
+    for backend in loaded.values():
+        backend.close()
+
+
+@pytest.fixture(scope="session")
 def answers() -> Callable[..., list[Any]]:
     """``answers(backend, requests, batch_size)``: prepare and generate, in order."""
 

@@ -44,10 +44,20 @@ def jax_tiny(fixtures: pytest.FixtureRequest) -> Any:
     return fixtures.getfixturevalue("jax_backend")("tiny")
 
 
+def cpu_tiny(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("cpu_backend")("tiny")
+
+
+def cpu_tiny_paligemma(fixtures: pytest.FixtureRequest) -> Any:
+    return fixtures.getfixturevalue("cpu_backend")("tiny-paligemma")
+
+
 BACKENDS: Mapping[str, Make] = {
+    "cpu": cpu_tiny,
+    "cpu-paligemma": cpu_tiny_paligemma,
     "echo": echo,
-    "server": server_chat,
     "jax": jax_tiny,
+    "server": server_chat,
     "torch": torch_tiny,
     "torch-paligemma": torch_tiny_paligemma,
 }
@@ -102,7 +112,7 @@ def test_limits_allow_at_least_one_example(backend: Any) -> None:
 
 def test_the_description_is_plain_and_stable(backend: Any) -> None:
     facts = backend.describe()
-    assert facts["backend"] in ("echo", "jax", "server", "torch")
+    assert facts["backend"] in ("cpu", "echo", "jax", "server", "torch")
     assert json.loads(json.dumps(facts)) == facts == backend.describe()
 
 

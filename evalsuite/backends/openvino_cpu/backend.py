@@ -24,6 +24,7 @@ from evalsuite.backends.openvino_cpu.decoder import PrefixDecoder
 from evalsuite.backends.openvino_cpu.greedy import Answer, greedy
 from evalsuite.backends.openvino_cpu.model import CompiledModel
 from evalsuite.backends.openvino_cpu.options import CpuOptions
+from evalsuite.backends.openvino_cpu.phases import CpuPhases
 from evalsuite.backends.openvino_cpu.prepared import prepared_model
 from evalsuite.backends.openvino_cpu.shape import model_shape
 from evalsuite.errors import BackendError, BackendOutOfMemory
@@ -77,6 +78,10 @@ class CpuBackend:
         answers = _catch_out_of_memory(lambda: self._answers(batch))
         seconds = (time.perf_counter() - started) / len(batch)
         return [self._generation(item, answer, seconds) for item, answer in zip(batch, answers, strict=True)]
+
+    def phases(self) -> CpuPhases:
+        """The parts of an answer one at a time, for ``evalsuite bench``."""
+        return CpuPhases(self.model)
 
     def close(self) -> None:
         self._model = None

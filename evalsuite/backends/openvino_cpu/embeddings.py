@@ -29,13 +29,13 @@ class EmbeddingTable:
     def __init__(self, folder: Path) -> None:
         self._rows = np.load(folder / TABLE, mmap_mode="r")
         self._scales: Any = np.load(folder / SCALES) if (folder / SCALES).is_file() else None
-        self._factor = np.float32(self._rows.shape[1] ** 0.5)
+        self._factor = np.float32(self._rows[0].size ** 0.5)
 
     def __call__(self, token_ids: NDArray[np.integer[Any]]) -> Array:
         """token_ids: any shape; the result has the width as a further axis."""
         rows = np.asarray(self._rows[token_ids])
         if self._scales is not None:
-            values = rows.astype(np.float32) * self._scales[token_ids]
+            values = (rows.astype(np.float32) * self._scales[token_ids]).reshape(*token_ids.shape, -1)
         elif rows.dtype == np.uint16:
             values = from_bfloat16(rows)
         else:

@@ -34,8 +34,7 @@ def int8_weight(matrix: Array) -> Node:
 
 
 def int4_weight(matrix: Array) -> Node:
-    quantized = to_int4(matrix)
-    return ops.reshape(_decompressed(quantized, ov.Type.u4), ints(*matrix.shape), False)
+    return _decompressed(to_int4(matrix), ov.Type.u4)
 
 
 WEIGHTS: dict[str, Weight] = {
@@ -52,7 +51,9 @@ def _decompressed(quantized: Levels, kind: Any) -> Node:
     node = ops.convert(_levels(quantized.levels, kind), "f32")
     if quantized.zero is not None:
         node = ops.subtract(node, ops.convert(_levels(quantized.zero, kind), "f32"))
-    return ops.multiply(node, ops.constant(quantized.scale, ov.Type.f32))
+    node = ops.multiply(node, ops.constant(quantized.scale, ov.Type.f32))
+    out, groups, inputs = quantized.levels.shape
+    return ops.reshape(node, ints(out, groups * inputs), False)
 
 
 def _levels(levels: Any, kind: Any) -> Node:

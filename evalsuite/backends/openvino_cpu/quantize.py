@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-GROUP = 64  # inputs that share a scale in 4 bits
+INT8_GROUP, INT4_GROUP = 128, 64  # inputs that share a scale; smaller groups of 8 bits are slow in openvino
+SMALLEST_GROUP = 32
 
 
 @dataclass(frozen=True)
 class Levels:
     """A quantized matrix: its values are (levels - zero) * scale.
 
-    levels: (out, in) int8, or uint8 in 0..15 for 4 bits, (out, groups, inputs of a group). scale and, for 4 bits,
-    zero have the same shape with 1 as the last axis.
+    levels: (out, groups, inputs of a group), int8, or uint8 in 0..15 for 4 bits. scale and, for 4 bits, zero have the
+    same shape with 1 as the last axis.
     """
 
     levels: NDArray[Any]
@@ -33,21 +34,16 @@ class Levels:
 
 
 def to_int8(matrix: Array) -> Levels:
-    """Symmetric, one scale per output channel. matrix: (out, in)."""
-    scale = np.abs(matrix).max(axis=1, keepdims=True) / np.float32(127)
+    """Symmetric around zero, one scale for up to 128 inputs of an output channel. matrix: (out, in)."""
+    groups = _grouped(matrix, INT8_GROUP)
+    scale = np.abs(groups).max(axis=2, keepdims=True) / np.float32(127)
     scale[scale == 0] = 1
-    levels = np.rint(matrix / scale)
-    return Levels(levels.astype(np.int8), scale.astype(np.float32))
+    return Levels(np.rint(groups / scale).astype(np.int8), scale.astype(np.float32))
 
 
 def to_int4(matrix: Array) -> Levels:
-    """Sixteen levels between least and greatest of each group of 64 inputs, zero included. matrix: (out, in).
-
-    A width that 64 does not divide takes the largest divisor below; then every group has the same size.
-    """
-    out, width = matrix.shape
-    size = next(size for size in range(min(GROUP, width), 0, -1) if width % size == 0)
-    groups = matrix.reshape(out, width // size, size)
+    """Sixteen levels between least and greatest of up to 64 inputs, zero included. matrix: (out, in)."""
+    groups = _grouped(matrix, INT4_GROUP)
     low = np.minimum(groups.min(axis=2, keepdims=True), 0)
     high = np.maximum(groups.max(axis=2, keepdims=True), 0)
     scale = (high - low) / np.float32(15)
@@ -55,6 +51,13 @@ def to_int4(matrix: Array) -> Levels:
     zero = np.rint(-low / scale)
     levels = np.clip(np.rint(groups / scale) + zero, 0, 15)
     return Levels(levels.astype(np.uint8), scale.astype(np.float32), zero.astype(np.uint8))
+
+
+def _grouped(matrix: Array, size: int) -> Array:
+    """(out, groups, inputs): the largest equal groups of up to ``size``, or whole rows where all would be small."""
+    out, width = matrix.shape
+    sizes = [number for number in range(SMALLEST_GROUP, size + 1) if width % number == 0]
+    return matrix.reshape(out, -1, max(sizes, default=width))
 
 
 def to_bfloat16(values: Array) -> NDArray[np.uint16]:

@@ -20,6 +20,7 @@ from evalsuite.backends.torch_hf.loading import Placement, placement
 from evalsuite.backends.torch_hf.memory import batch_limits, catch_out_of_memory, release
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.backends.torch_hf.paligemma import PaliGemma
+from evalsuite.backends.torch_hf.phases import PaliGemmaPhases
 from evalsuite.errors import BackendError
 from evalsuite.types import Generation, JsonValue, Request
 
@@ -79,6 +80,12 @@ class TorchBackend:
         generations = catch_out_of_memory(lambda: self._generate(batch))
         seconds = (time.perf_counter() - started) / len(batch)
         return [replace(generation, seconds=seconds) for generation in generations]
+
+    def phases(self) -> PaliGemmaPhases:
+        """The parts of an answer one at a time, for ``evalsuite bench``. Raises BackendError for other models."""
+        if not isinstance(self.model, PaliGemma):
+            raise BackendError(f"model {self._checkpoint.name}: only PaliGemma is timed in parts.")
+        return PaliGemmaPhases(self.model)
 
     def close(self) -> None:
         self._model = None

@@ -47,7 +47,11 @@ class Decoder(Protocol):
 class PrefixDecoder:
     """A :class:`Decoder` over a batch of prompts, for a transformers PaliGemma model."""
 
-    def __init__(self, model: Any, tokens_per_frame: int, inputs: Sequence[PrefixInputs]) -> None:
+    def __init__(
+        self, model: Any, tokens_per_frame: int, inputs: Sequence[PrefixInputs], features: Tensor | None = None
+    ) -> None:
+        """features: of all frames, as ``encode_frames`` gives them, where they are known already."""
+        self._features = features
         self._model, self._text, self._inputs = model, model.model.language_model, inputs
         self._tokens_per_frame = tokens_per_frame
         self._device, self._dtype = model.device, self._text.embed_tokens.weight.dtype
@@ -112,20 +116,16 @@ class PrefixDecoder:
         embeddings: Tensor = self._text.embed_tokens(torch.from_numpy(ids).to(self._device))
         if is_image.any():
             places = torch.from_numpy(is_image).to(self._device)
-            embeddings[places] = self._image_features().to(embeddings.dtype)
+            features = self._image_features() if self._features is None else self._features.flatten(0, 1)
+            embeddings[places] = features.to(embeddings.dtype)
         return embeddings
 
     def _image_features(self) -> Tensor:
         """Projected features of all frames of the batch in order, (frames * tokens per frame, width)."""
         frames = self._pixel_values()
         at_once = max(1, FRAMES_TOKENS.get(self._device.type, 8192) // self._tokens_per_frame)
-        features = [self._encode_frames(frames[i : i + at_once]) for i in range(0, len(frames), at_once)]
-        return torch.cat(features).flatten(0, 1)
-
-    def _encode_frames(self, frames: Tensor) -> Tensor:
-        encoded = self._model.model.vision_tower(frames.to(self._dtype)).last_hidden_state
-        features: Tensor = self._model.model.multi_modal_projector(encoded)
-        return features
+        parts = frames.to(self._dtype).split(at_once)
+        return torch.cat([encode_frames(self._model, part) for part in parts]).flatten(0, 1)
 
     def _pixel_values(self) -> Tensor:
         """All frames, (frames, 3, side, side), float32 in [-1, 1] as evalsuite.preparation.to_unit_range has them."""
@@ -135,3 +135,10 @@ class PrefixDecoder:
         if with_images[0].normalised:  # the same for all requests of a backend
             return pixels.float()
         return pixels.permute(0, 3, 1, 2).float().div_(255).mul_(2).sub_(1)
+
+
+def encode_frames(model: Any, frames: Tensor) -> Tensor:
+    """Projected features, (frames, tokens, width). frames: (frames, 3, side, side) in [-1, 1], of the model's type."""
+    encoded = model.model.vision_tower(frames).last_hidden_state
+    features: Tensor = model.model.multi_modal_projector(encoded)
+    return features
