@@ -14,7 +14,9 @@ import evalsuite
 STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\u2066"
 """A terminal title, a cleared screen, a colour by a C1 control, and marks that turn text around."""
 
-HOSTILE = f'=HYPERLINK("http://evil.example")<script>alert(1)</script>![x](http://evil.example/t.png)|\\input{{x}}{STEERING}'
+HOSTILE = (
+    f'=HYPERLINK("http://evil.example")<script>alert(1)</script>![x](http://evil.example/t.png)|\\input{{x}}{STEERING}'
+)
 
 
 @pytest.fixture

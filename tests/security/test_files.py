@@ -30,7 +30,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.json.gz", "a.jsonl.bz2"])
-@pytest.mark.parametrize("text", [DEEP, f'{{"a": {DEEP}', f'[{{"a": {DIGITS}}}]', '{"a": 1}{', "\ufeff", "NaN", '"\\ud800"'])
+@pytest.mark.parametrize(
+    "text", [DEEP, f'{{"a": {DEEP}', f'[{{"a": {DIGITS}}}]', '{"a": 1}{', "\ufeff", "NaN", '"\\ud800"']
+)
 def test_json_of_any_depth_or_length_ends_in_our_error(name: str, text: str, tmp_path: Path) -> None:
     data = text.encode()
     path = tmp_path / name
@@ -40,7 +42,9 @@ def test_json_of_any_depth_or_length_ends_in_our_error(name: str, text: str, tmp
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-@pytest.mark.parametrize("text", [DEEP, DIGITS, "{}", "[]", '{"images": 1, "annotations": {}}', "x: [[" * 20_000, "\x00", ""])
+@pytest.mark.parametrize(
+    "text", [DEEP, DIGITS, "{}", "[]", '{"images": 1, "annotations": {}}', "x: [[" * 20_000, "\x00", ""]
+)
 def test_every_format_refuses_what_it_is_not(name: str, text: str, tmp_path: Path) -> None:
     path = tmp_path / "p1" / "s1.txt"
     path.parent.mkdir()
@@ -178,7 +182,9 @@ def test_a_link_out_of_the_data_folder_is_not_followed(
         open_task_data(load_spec(specs / "own.yaml"), "files", data_dir=folder).check()
 
 
-def test_a_link_inside_of_the_data_folder_is_followed(folder: Path, tmp_path: Path, own_task: Callable[..., Path]) -> None:
+def test_a_link_inside_of_the_data_folder_is_followed(
+    folder: Path, tmp_path: Path, own_task: Callable[..., Path]
+) -> None:
     specs = own_task([{"id": "1", "question": "q", "answer": ["a"]}])
     (folder / "own" / "test.jsonl").rename(folder / "own" / "blob")
     (folder / "own" / "test.jsonl").symlink_to("blob")
