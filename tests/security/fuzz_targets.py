@@ -170,10 +170,9 @@ GRITS_CELLS = {
 WORDS = {"words": [{"vertices": [[0, 0], [9, 0], [9, 9], [0, 9]], "text": "word", "legible": True}], "size": [64, 64]}
 OBJECTS = {"objects": [{"bbox": [1, 2, 30, 40], "category": "cat", "area": 1200, "id": 1}], "size": [64, 64]}
 MASK = {"mask": {"size": [64, 64], "polygons": [[1, 1, 40, 1, 40, 40, 1, 40]]}, "box_xywh": [1, 1, 39, 39]}
-SHORT = [
-    "vqa_v2", "vqa_soft", "textvqa", "anls", "relaxed_accuracy", "exact_match", "number_words", "yes_no",
-    "multiple_choice", "caption_length",
-]  # fmt: skip
+CHOICE = {"choices": ["A cat", "A dog"], "answer": "A dog"}
+PEOPLE = ["vqa_v2", "vqa_soft", "textvqa", "vizwiz"]
+SINGLE = ["anls", "relaxed_accuracy", "exact_match", "number_words", "yes_no", "caption_length", "science_qa"]
 
 TARGETS: dict[str, Target] = {
     "spec loader": spec_loader,
@@ -185,6 +184,9 @@ TARGETS: dict[str, Target] = {
     **{f"records .{ending}": _records(ending) for ending in ("jsonl", "json", "csv", "parquet")},
     **{f"format {name}": _format(name) for name in FORMATS},
     "answer parsing": answer_parsing,
+    "answers of ten people": _metrics([(name, {}) for name in PEOPLE], ["yes"] * 10),
+    "short answers": _metrics([(name, {}) for name in SINGLE], ["3"]),
+    "choices": _metrics([("multiple_choice", {})], [CHOICE]),
     "captions": _metrics([("cider", {}), ("bleu", {}), ("rouge_l", {})], ["a cat on a mat", "the cat"]),
     "html tables, teds": _metrics([("teds", {}), ("teds_structure", {}), ("teds", {"wrap": False})], [TABLE]),
     "html tables, grits": _metrics([("grits_top", {}), ("grits_con", {}), ("grits_con", {"strict": True})], [TABLE]),
@@ -246,15 +248,16 @@ SEEDS: dict[str, list[str]] = {
 }
 
 FRAGMENTS = [
-    "\x00", "\x1b[31m", "\x9b", "\u202e", "\ud800", "\ufeff", "\r", "\n", "\t", " ", '"', "'", "`", "\\", "|", "<", ">", "&",
-    "{", "}", "[", "]", "(", ")", ",", ":", ";", "=", "@", "+", "-", "%", "*", "#", "/", ".", "!", "?", "$", "^", "~",
-    "0", "1", "-1", "9" * 40, "1e999", "NaN", "Infinity", "-0.0", "0x", "null", "true", "&a", "*a", "!!python/name:os.system",
-    "- ", "a: ", "id: ", "metrics: ", "<<: ", "---\n", "? ", "id", "text", "image_id", "caption", "prediction", "doc_id", "resps",
-    "{\"", "\": ", "[[", "]]", "[{", "}]", "\"id\": 1", "\"text\": \"a\"", "a.b", "[*]", "[?a]", "[]", "`1`", "&a", "any_order(",
-    "padded(", "replace(", "items(", "unique(", "to_string(", "map(&", "join(",
-    "<table>", "</table>", "<tr>", "<td>", "</td>", "<th>", "<thead>", "<td colspan=\"", "rowspan=\"99999\"", "<b>", "</b>", "<script>",
-    "onclick=", "<!--", "-->", "<![CDATA[", "<?x", "<!DOCTYPE a [<!ENTITY b \"c\">]>", "&b;", "&#0;", "&lt;",
-    "**kern", "*-", "=1", "4c", "·", "<loc0001>", "<loc1023>", "<loc9999>", "<seg001>", "<seg", "<loc", " cat", " ; ",
-    "[C@H]", "[R1]", "c1ccccc1", "C(=O)", "%12", "[nH]", "[", "[13C+2]", "1,2,3,4,5,6,7,8,", "x: [[", "transcriptions: [u'",
-    "FINDINGS:", "CHEST", "\"vertices\": ", "\"box\": ", "\"bbox\": ", "yes", "no", "A", "Paris", "https://me:pass@host/?key=1",
+    "\x00", "\x1b[31m", "\x9b", "\u202e", "\ud800", "\ufeff", "\r", "\n", "\t", " ", '"', "'", "`", "\\", "|", "<",
+    ">", "&", "{", "}", "[", "]", "(", ")", ",", ":", ";", "=", "@", "+", "-", "%", "*", "#", "/", ".", "!", "?", "$",
+    "^", "~", "0", "1", "-1", "9999999999999999999999999999999999999999", "1e999", "NaN", "Infinity", "-0.0", "0x",
+    "null", "true", "&a", "*a", "!!python/name:os.system", "- ", "a: ", "id: ", "metrics: ", "<<: ", "---\n", "? ",
+    "id", "text", "image_id", "caption", "prediction", "doc_id", "resps", '{"', '": ', "[[", "]]", "[{", "}]",
+    '"id": 1', '"text": "a"', "a.b", "[*]", "[?a]", "[]", "`1`", "&a", "any_order(", "padded(", "replace(", "items(",
+    "unique(", "to_string(", "map(&", "join(", "<table>", "</table>", "<tr>", "<td>", "</td>", "<th>", "<thead>",
+    '<td colspan="', 'rowspan="99999"', "<b>", "</b>", "<script>", "onclick=", "<!--", "-->", "<![CDATA[", "<?x",
+    '<!DOCTYPE a [<!ENTITY b "c">]>', "&b;", "&#0;", "&lt;", "**kern", "*-", "=1", "4c", "\xb7", "<loc0001>",
+    "<loc1023>", "<loc9999>", "<seg001>", "<seg", "<loc", " cat", " ; ", "[C@H]", "[R1]", "c1ccccc1", "C(=O)", "%12",
+    "[nH]", "[", "[13C+2]", "1,2,3,4,5,6,7,8,", "x: [[", "transcriptions: [u'", "FINDINGS:", "CHEST", '"vertices": ',
+    '"box": ', '"bbox": ', "yes", "no", "A", "Paris", "https://me:pass@host/?key=1",
 ]  # fmt: skip
