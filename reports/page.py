@@ -14,7 +14,7 @@ from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import RunFacts, read_facts
 from evalsuite.reports.scaling.figures import as_data_uri
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
-from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
+from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, one_line, to_csv, to_html, to_markdown
 from evalsuite.runfolder import REPORT, STUDY, refuse_links, write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,11 +78,17 @@ def render_page(rows: Sequence[ResultRow], facts: Sequence[RunFacts], study: Stu
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("run.html.j2").render(_content(rows, facts, study or StudyReport()))
+
+
+def _inert(value: Any) -> Any:
+    """Text without control characters and marks that turn it; markup of ours (a ``Markup``) as it is."""
+    return one_line(value) if type(value) is str else value
 
 
 def page_title(facts: Sequence[RunFacts]) -> str:

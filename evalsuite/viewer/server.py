@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from evalsuite.errors import EvalsuiteError
-from evalsuite.inspection.visible import printable
+from evalsuite.inspection.visible import inert
 from evalsuite.reports.results_table import run_tables
 from evalsuite.reports.rows import read_rows
 from evalsuite.reports.tables import to_html
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, kind, body = self._answer(parts.path, given)
         except EvalsuiteError as error:
-            text = _render("message.html.j2", message=printable(str(error)))
+            text = _render("message.html.j2", message=str(error))
             status, kind, body = 404, "text/html; charset=utf-8", text.encode("utf-8", "replace")
         self._send(status, kind, body)
 
@@ -179,6 +179,7 @@ def _render(template: str, **values: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([HERE / "templates", PARTS]),
         autoescape=True,
+        finalize=inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
