@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.reports.charts import script, script_policy, to_json
 from evalsuite.reports.scaling.study import StudyReport
-from evalsuite.reports.tables import to_html
+from evalsuite.reports.tables import one_line, to_html
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,6 +20,7 @@ def render(template: str, content: Mapping[str, Any], study: StudyReport) -> str
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -31,3 +32,8 @@ def render(template: str, content: Mapping[str, Any], study: StudyReport) -> str
         policy=script_policy(),
         **content,
     )
+
+
+def _inert(value: Any) -> Any:
+    """Text without control characters and marks that turn it; markup of ours (a ``Markup``) as it is."""
+    return one_line(value) if type(value) is str else value

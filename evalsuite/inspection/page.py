@@ -11,6 +11,7 @@ from evalsuite.data import open_task_data
 from evalsuite.errors import DataError
 from evalsuite.inspection.checking import DataCheck
 from evalsuite.inspection.views import ExampleView, view_example
+from evalsuite.inspection.visible import inert
 from evalsuite.prompts import RequestBuilder
 from evalsuite.runfolder import write_atomically
 from evalsuite.specs.schema import TaskSpec
@@ -91,6 +92,7 @@ def _render(title: str, subtitle: str, sections: Sequence[_Section], description
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

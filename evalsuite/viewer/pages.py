@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from evalsuite.inspection.visible import inert
 from evalsuite.reports.run_facts import read_facts
 from evalsuite.viewer.browsing import ANSWER_COLOURS, REFERENCE, Browser
 from evalsuite.viewer.drawing import DRAWN, Drawing
@@ -154,6 +155,7 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader([HERE / "templates", PARTS]),
         autoescape=True,
+        finalize=inert,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

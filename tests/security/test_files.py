@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import json
 import os
@@ -50,10 +51,8 @@ def test_every_format_refuses_what_it_is_not(name: str, text: str, tmp_path: Pat
     path.parent.mkdir()
     path.write_text(text)
     start = time.monotonic()
-    try:
+    with contextlib.suppress(EvalsuiteError):
         list(load_format(name)(path))
-    except EvalsuiteError:
-        pass
     assert time.monotonic() - start < 5
 
 
@@ -72,10 +71,8 @@ def test_patterns_take_linear_time(name: str, text: str, tmp_path: Path) -> None
     path.parent.mkdir()
     path.write_text(text)
     start = time.monotonic()
-    try:
+    with contextlib.suppress(DataError):
         list(load_format(name)(path))
-    except DataError:
-        pass
     assert time.monotonic() - start < 10
 
 

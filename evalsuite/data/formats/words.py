@@ -68,7 +68,10 @@ def _text_words(path: Path) -> Iterator[dict[str, Any]]:
         found = _TOTAL_TEXT.match(line)
         if found is None:
             raise DataError(f"{path}:{number}: not 'x: [[…]], y: [[…]], ornt: […], transcriptions: […]': {line[:60]!r}")
-        xs, ys = ([float(part) for part in found[group].replace(",", " ").split()] for group in (1, 2))
+        try:
+            xs, ys = ([float(part) for part in found[group].replace(",", " ").split()] for group in (1, 2))
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: {error}") from None
         yield _word(_polygon(path, number, xs, ys), found[4])
 
 

@@ -1,0 +1,124 @@
+"""What is printed cannot steer the terminal: every command on a hostile run, its errors, and its JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evalsuite.cli.printing import say, say_json
+
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+CLI = Path(__file__).resolve().parents[2] / "evalsuite" / "cli"
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["report", "run"],
+        ["report", "run", "--json"],
+        ["score", "run", "--specs", "specs"],
+        ["compare", "run", "again", "--specs", "specs", "--flips", "9"],
+        ["compare", "run", "again", "--specs", "specs", "--json"],
+        ["data", "check", "own", "--data", "files", "--data-dir", "data", "--specs", "specs"],
+        ["data", "check", "own", "--data", "files", "--data-dir", "data", "--specs", "specs", "--json"],
+        ["tasks", "show", "own", "--specs", "specs"],
+        ["tasks", "show", "own", "--specs", "specs", "--json"],
+        [
+            "run",
+            "--backend",
+            "replay",
+            "--predictions",
+            "answers.jsonl",
+            "--data",
+            "files",
+            "--data-dir",
+            "data",
+            "--specs",
+            "specs",
+            "--tasks",
+            "own",
+            "--out",
+            "new",
+        ],
+        [
+            "run",
+            "--backend",
+            "replay",
+            "--predictions",
+            "bad.jsonl",
+            "--data",
+            "files",
+            "--data-dir",
+            "data",
+            "--specs",
+            "specs",
+            "--tasks",
+            "own",
+            "--out",
+            "bad",
+        ],
+        ["tasks", "validate", "evil.yaml"],
+        ["report", "\x1b[2Jrun"],
+    ],
+)
+def test_no_command_prints_what_a_terminal_obeys(
+    arguments: list[str], hostile_run: Path, tmp_path: Path, evalsuite: Command
+) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"\x7f\\u009b31m": "1", "text\\u202e": 1}\n')
+    (tmp_path / "evil.yaml").write_text('"\\x1b[2J\\u202e": 1\n')
+    if "again" in arguments:
+        (tmp_path / "other.jsonl").write_text((tmp_path / "answers.jsonl").read_text().replace("=HYPER", "=OTHER", 9))
+        evalsuite(
+            *["run", "--backend", "replay", "--predictions", "other.jsonl", "--data", "files", "--data-dir", "data"],
+            *["--specs", "specs", "--tasks", "own", "--out", "again", "--max-errors", "100%", "--quiet"],
+        )
+    done = evalsuite(*arguments)
+    assert "Traceback" not in done.stderr and done.stdout + done.stderr
+    assert not OBEYED.search(done.stdout) and not OBEYED.search(done.stderr)
+    if "--json" in arguments:
+        json.loads(done.stdout)
+
+
+def test_json_gives_the_very_text_back(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"a": "\x1b[31m\x9b\u202e\ud800 é"}
+    say_json(value)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == value and not OBEYED.search(printed) and "é" in printed
+
+
+def test_layout_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\n\tb\r\x1b[0m")
+    assert capsys.readouterr().out == "a\n\tb\\r\\x1b[0m\n"
+
+
+def test_one_module_prints() -> None:
+    """Rich prints tables, whose cells are cleaned by their renderer, and the live progress, which cleans its notes."""
+    printing = re.compile(r"click\.echo|click\.secho|sys\.stdout\.write|(?<![\w.])print\(")
+    found = [path.name for path in CLI.glob("*.py") if printing.search(path.read_text())]
+    assert found == ["printing.py"]
+
+
+def test_an_error_that_nobody_expected_is_written_out_too(
+    hostile_run: Path, tmp_path: Path, evalsuite: Command
+) -> None:
+    site = tmp_path / "site"
+    info = site / "broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "broken.py").write_text(
+        "def create(options): raise RuntimeError('\\x1b[2J' + options.options['api_key'])\n"
+    )
+    (site / "broken.py").write_text(
+        "def check(options): raise RuntimeError('\\x1b[2J Bearer abcdefghijkl')\ndef create(options): pass\n"
+    )
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[evalsuite.backends]\nbroken = broken\n")
+    done = evalsuite("run", "--backend", "broken", "--tasks", "docvqa", path=(site,))
+    assert done.returncode == 1 and "Traceback" in done.stderr and "RuntimeError" in done.stderr
+    assert not OBEYED.search(done.stderr) and "abcdefghijkl" not in done.stderr
