@@ -124,7 +124,7 @@ class PrefixDecoder:
         """Projected features of all frames of the batch in order, (frames * tokens per frame, width)."""
         frames = self._pixel_values()
         at_once = max(1, FRAMES_TOKENS.get(self._device.type, 8192) // self._tokens_per_frame)
-        parts = frames.to(self._dtype).split(at_once)
+        parts = torch.split(frames.to(self._dtype), at_once)
         return torch.cat([encode_frames(self._model, part) for part in parts]).flatten(0, 1)
 
     def _pixel_values(self) -> Tensor:
