@@ -181,9 +181,14 @@ def _prepare(backend: Preparer, request: Request) -> Prepared | Failed:
     # Decoders meet broken files with every kind of error, and those written in Rust panic with a BaseException; one
     # example must not end the task, the error budget may.
     except BaseException as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Failed(request, f"unexpected {type(error).__name__} while the example was prepared: {error} ({where})")
+        return Failed(request, unexpected(error, "was prepared"))
+
+
+def unexpected(error: BaseException, when: str) -> str:
+    """An error that nobody thought of in one line, with the place where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"unexpected {type(error).__name__} while the example {when}: {error} ({where})"
 
 
 def held_bytes(item: Prepared | Failed) -> int:
