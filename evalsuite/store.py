@@ -291,11 +291,15 @@ def _create(path: Path) -> None:
     temporary = path.with_name(f".{path.name}.new")
     try:
         # A log that belonged to a store of this name would be played into the new one.
-        for leftover in (temporary, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm"))):
-            leftover.unlink(missing_ok=True)
+        for leftover in (temporary, path):
+            for ending in ("-wal", "-shm", "-journal"):
+                leftover.with_name(leftover.name + ending).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         db = sqlite3.connect(temporary, isolation_level=None)
         try:
             db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO format VALUES ({FORMAT_VERSION}); COMMIT;")
+            # Here and not later: a process killed while a store changes its mode leaves one that no reader can open.
+            db.execute("PRAGMA journal_mode = WAL")
         finally:
             db.close()
         os.replace(temporary, path)

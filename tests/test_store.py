@@ -128,6 +128,18 @@ def test_a_store_is_there_whole_or_not_at_all(path: Path) -> None:
     assert sorted(name for name in os.listdir(path.parent) if "-" not in name) == ["predictions.sqlite"]
 
 
+def test_a_store_has_its_final_form_before_it_has_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forms = []
+
+    def replace(new: Path, old: Path) -> None:
+        forms.append((new.read_bytes()[18:20], sorted(file.name for file in new.parent.iterdir())))
+        new.rename(old)
+
+    monkeypatch.setattr("os.replace", replace)
+    PredictionStore(path).close()
+    assert forms == [(b"\x02\x02", [".predictions.sqlite.new"])], "write-ahead logging, and no journal beside it"
+
+
 def test_the_log_of_a_store_that_was_moved_away_is_not_played_into_the_next_one(path: Path) -> None:
     with PredictionStore(path) as store:
         store.add([prediction("a", 0)])

@@ -16,8 +16,8 @@ from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.config import RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
-from evalsuite.engine.preparing import Failed, prepare_ahead
-from evalsuite.errors import BackendError, BackendOutOfMemory
+from evalsuite.engine.preparing import Failed, prepare_ahead, unexpected
+from evalsuite.errors import BackendError, BackendOutOfMemory, EvalsuiteError
 from evalsuite.metrics import metric_class
 from evalsuite.prompts import RequestBuilder
 from evalsuite.redaction import without_secrets
@@ -263,8 +263,10 @@ class _SplitRun:
 def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) -> list[Generation]:
     """The batch's generations, in its order.
 
-    A batch that does not fit into memory is halved, and so are those after it, of which some are formed already.
-    Raises BackendError when the backend does not answer every request once and in order.
+    A batch that does not fit into memory is halved, and so are those after it, of which some are formed already. After
+    an error that nobody expected, a batch is asked again one by one: what fails alone is one example's failure, unless
+    all of them do, which is the backend's. Raises BackendError when the backend does not answer every request once and
+    in order.
     """
     if limits.fits(batch):
         try:
@@ -273,12 +275,27 @@ def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) ->
             if len(batch) == 1:
                 return [Generation(batch[0].request.key, "", error=f"out of memory on this example alone: {error}")]
             limits.shrink(batch)
+        except EvalsuiteError:
+            raise
+        except Exception as error:
+            return _one_by_one(backend, batch, error)
         else:
             if [answer.key for answer in answers] != [item.request.key for item in batch]:
                 raise BackendError(f"{type(backend).__name__}: the answers to a batch do not match its requests")
             return answers
     half = len(batch) // 2
     return [*generate(backend, batch[:half], limits), *generate(backend, batch[half:], limits)]
+
+
+def _one_by_one(backend: Backend, batch: Sequence[Prepared], error: Exception) -> list[Generation]:
+    """The generations of a batch that raised an error; the error again when no example can be answered."""
+    if len(batch) == 1:
+        return [Generation(batch[0].request.key, "", error=unexpected(error, "was answered"))]
+    alone = BatchSizer(1, None)
+    answers = [answer for item in batch for answer in generate(backend, [item], alone)]
+    if all(answer.error is not None for answer in answers):
+        raise error
+    return answers
 
 
 def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:

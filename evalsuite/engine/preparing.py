@@ -52,8 +52,10 @@ class _Chunk:
     ended: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
     taken_away: bool = False
+    thread: threading.Thread | None = None
 
     def prepare(self, backend: Preparer) -> None:
+        self.thread = threading.current_thread()
         for request in self.requests:
             try:
                 item = _prepare(backend, request)
@@ -99,8 +101,12 @@ class _Threads:
         for _ in range(number):
             self.start()
 
+    def replace(self, hanging: threading.Thread | None, first: _Chunk) -> None:
+        """Leave one that hangs to itself; another one takes its place, and begins with the chunk ``first``."""
+        self._threads = [thread for thread in self._threads if thread is not hanging]
+        self.start(first)
+
     def start(self, first: _Chunk | None = None) -> None:
-        """One more thread, in the place of one that hangs; it begins with the chunk ``first``."""
         thread = threading.Thread(target=self._work, args=(first,), name="prepare", daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -109,7 +115,7 @@ class _Threads:
         self._chunks.put(chunk)
 
     def close(self) -> None:
-        """End the threads; one that hangs is left to itself."""
+        """End the threads; one that does not come to the end of its example soon is left to itself."""
         self._closed = True
         for _ in self._threads:
             self._chunks.put(None)
@@ -152,7 +158,7 @@ def prepare_ahead(
             chunk = waiting.popleft()
             if (rest := chunk.wait(time_limit)) is not None:
                 waiting.appendleft(rest)
-                threads.start(rest)
+                threads.replace(chunk.thread, rest)
             elif chunk.error is not None:
                 raise chunk.error
             chunk_bytes = max(chunk_bytes, sum(map(held_bytes, chunk.ready)))
@@ -175,9 +181,14 @@ def _prepare(backend: Preparer, request: Request) -> Prepared | Failed:
     # Decoders meet broken files with every kind of error, and those written in Rust panic with a BaseException; one
     # example must not end the task, the error budget may.
     except BaseException as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        return Failed(request, f"unexpected {type(error).__name__} while the example was prepared: {error} ({where})")
+        return Failed(request, unexpected(error, "was prepared"))
+
+
+def unexpected(error: BaseException, when: str) -> str:
+    """An error that nobody thought of in one line, with the place where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    return f"unexpected {type(error).__name__} while the example {when}: {error} ({where})"
 
 
 def held_bytes(item: Prepared | Failed) -> int:

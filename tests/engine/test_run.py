@@ -316,6 +316,29 @@ class TestWhatIsLeftBehind:
         probe.on_prepare = prepare
         assert run().failures == {"own": "the tokenizer is broken"}
 
+    def test_an_unexpected_error_of_a_batch_is_the_failure_of_the_example_that_fails_alone(
+        self, own_task: Write, run: Run, probe: Any
+    ) -> None:
+        own_task(rows(8))
+
+        def stumble(batch: Sequence[Prepared]) -> None:
+            if "5" in [item.request.key.id for item in batch]:
+                raise IndexError("a token that the model does not have")
+
+        probe.on_batch = stumble
+        done = run(max_errors=1)
+        assert done.ok and (done.rows[0].n, done.rows[0].errors) == (8, 1)
+        assert "test/5: unexpected IndexError while the example was answered: a token" in done.notes[0]
+        assert sorted(probe.asked) == sorted(str(n) for n in range(8) if n != 5)
+
+    def test_a_backend_that_can_answer_nothing_ends_the_task_with_a_traceback(
+        self, own_task: Write, run: Run, probe: Any, tmp_path: Path
+    ) -> None:
+        own_task(rows(8))
+        probe.on_batch = lambda batch: {}["absent"]
+        assert "KeyError: 'absent' (traceback in" in run(max_errors="100%").failures["own"]
+        assert "on_batch" in (tmp_path / "out" / "failures.log").read_text()
+
     def test_a_backend_that_loses_an_answer_is_found_out(self, own_task: Write, run: Run, probe: Any) -> None:
         own_task(rows(8))
         whole = probe.generate
