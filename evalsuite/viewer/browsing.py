@@ -144,7 +144,11 @@ class Browser:
         return Page(self._cards(query.task, query.split, shown), len(chosen), len(rows), page)
 
     def pictures(self, task: str, split: str, position: int) -> tuple[Sequence[Picture], str]:
-        """The example's pictures with what its references say about places, and why there are none, if so."""
+        """The example's pictures with what its references say about places, and why there are none, if so.
+
+        Raises UnknownName for a task or split that is not there.
+        """
+        self._check(task, split)
         data = self._task_data(task)
         if isinstance(data, str):
             return (), data
