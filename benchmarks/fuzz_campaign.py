@@ -10,6 +10,7 @@ EvalsuiteError; its input is written to --keep. Peak memory is that of the whole
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -93,6 +94,7 @@ def with_hypothesis(name: str, seconds: float, counts: Counts) -> None:
     from evalsuite.errors import EvalsuiteError
 
     fuzz = load("test_fuzz")
+    warm_up(fuzz.targets, name)
     target, end = fuzz.targets.TARGETS[name], time.monotonic() + seconds
     quiet = settings(
         max_examples=2_000,
@@ -121,6 +123,7 @@ def with_atheris(name: str, seconds: float, counts: Counts) -> None:
         from evalsuite.errors import EvalsuiteError
 
         targets = load("fuzz_targets")
+    warm_up(targets, name)
     target = targets.TARGETS[name]
     folder = Path(tempfile.mkdtemp(prefix="evalsuite-fuzz-"))
     for number, seed in enumerate([*targets.SEEDS.get(name, ["a"]), *targets.FRAGMENTS]):
@@ -138,6 +141,13 @@ def with_atheris(name: str, seconds: float, counts: Counts) -> None:
     ]
     atheris.Setup([sys.argv[0], *settings, str(folder)], one)
     atheris.Fuzz()
+
+
+def warm_up(targets: ModuleType, name: str) -> None:
+    """Compile and import what the first inputs need, so that no input pays for it."""
+    for text in targets.SEEDS.get(name, ["a"]):
+        with contextlib.suppress(Exception):
+            targets.TARGETS[name](text)
 
 
 ENGINES = {"hypothesis": with_hypothesis, "atheris": with_atheris}

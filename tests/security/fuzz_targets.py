@@ -138,6 +138,7 @@ def written_text(text: str) -> None:
     import csv
     import io
 
+    csv.field_size_limit(1 << 30)  # of this reader: longer cells are written, not lost
     rows = list(csv.reader(io.StringIO(to_csv([table]), newline="")))
     assert len(rows) == 2 and not any(cell[:1] in ("=", "@", "\t") for cell in rows[1])
     without_secrets(text)
