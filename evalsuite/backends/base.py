@@ -92,6 +92,22 @@ class BackendOptions:
     options: Mapping[str, str]
 
 
+class AnswerScorer(Protocol):
+    """What a backend offers that says how probable given answers are. Optional; the torch backend has it."""
+
+    def score_answers(
+        self, batch: Sequence[Prepared], answers: Sequence[Sequence[str]]
+    ) -> list[list[tuple[float, ...]]]:
+        """Natural log-probabilities of every token of each answer, and last of the end-of-sequence after it.
+
+        answers: for each prepared request, the texts to score. Their sum is the probability that the model gives to
+        exactly this answer; divided by their number it is the mean per token. Choosing the likeliest of several texts
+        is a rule of other harnesses, not of the papers on PaliGemma, which generate.
+        Raises BackendOutOfMemory when the answers do not fit at once.
+        """
+        ...
+
+
 class Phases(Protocol):
     """The parts of an answer, run one at a time and to their end, for ``evalsuite bench``.
 

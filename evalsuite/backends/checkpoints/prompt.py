@@ -58,6 +58,10 @@ class PromptTokenizer:
         """BOS, the tokens of ``text`` and the newline, cut from the right to ``max_tokens``."""
         return (self.bos, *self._encode(text), *self.separator)[:max_tokens]
 
+    def answer(self, text: str) -> tuple[int, ...]:
+        """The tokens of a given answer and the end-of-sequence, as the model would have to write it."""
+        return (*self._encode(text), self.eos)
+
     def text(self, token_ids: Sequence[int]) -> str:
         """Text of generated tokens up to the first end-of-sequence, not stripped and not cleaned up."""
         ids = list(token_ids)

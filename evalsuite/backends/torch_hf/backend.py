@@ -81,6 +81,20 @@ class TorchBackend:
         seconds = (time.perf_counter() - started) / len(batch)
         return [replace(generation, seconds=seconds) for generation in generations]
 
+    def score_answers(
+        self, batch: Sequence[Prepared], answers: Sequence[Sequence[str]]
+    ) -> list[list[tuple[float, ...]]]:
+        """As of :class:`~evalsuite.backends.base.AnswerScorer`. Raises BackendError for other models than PaliGemma."""
+        model = self.model
+        if not isinstance(model, PaliGemma):
+            raise BackendError(f"model {self._checkpoint.name}: only PaliGemma scores given answers.")
+        if len(batch) != len(answers):
+            raise ValueError(f"{len(batch)} requests and answers to {len(answers)}")
+        if not batch:
+            return []
+        with torch.inference_mode():
+            return catch_out_of_memory(lambda: model.score_answers(batch, answers))
+
     def phases(self) -> PaliGemmaPhases:
         """The parts of an answer one at a time, for ``evalsuite bench``. Raises BackendError for other models."""
         if not isinstance(self.model, PaliGemma):

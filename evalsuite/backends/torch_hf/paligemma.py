@@ -20,6 +20,7 @@ from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.beam import beam_search
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder
+from evalsuite.backends.torch_hf.given import score_given
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
@@ -85,6 +86,12 @@ class PaliGemma:
                 forbidden=forbidden_ids(decoding.forbidden, self.tokenizer),
             )
         return [self._generation(item, answer) for item, answer in zip(batch, answers, strict=True)]
+
+    def score_answers(
+        self, batch: Sequence[Prepared], answers: Sequence[Sequence[str]]
+    ) -> list[list[tuple[float, ...]]]:
+        decoder = PrefixDecoder(self.model, self.tokens_per_frame, [item.payload for item in batch])
+        return score_given(decoder, [[self.tokenizer.answer(text) for text in given] for given in answers])
 
     def _generation(self, item: Prepared, answer: Answer) -> Generation:
         text = self.tokenizer.text(answer.token_ids)
