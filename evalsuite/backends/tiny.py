@@ -89,7 +89,7 @@ MID_SHAPE = TinyShape(
     vision_layers=12,
     vision_heads=12,
     vocabulary=32768,
-    row_spread=0.3,
+    row_spread=0.4,
     largest_gain=1.0,
 )
 

@@ -120,18 +120,15 @@ def _time(rows: int) -> PhaseSeconds:
     phases = _loaded_phases()
     inputs = timing_inputs(rows, phases.resolution, phases.vocabulary_size)
     _forget_peak()
-    seconds = []
-    start = time.perf_counter()
+    begin = time.perf_counter()
     features = phases.encode_images(inputs.pixels)
-    seconds.append(time.perf_counter() - start)
-    start = time.perf_counter()
+    encoded = time.perf_counter()
     phases.prefill(features, inputs.prompt)
-    seconds.append(time.perf_counter() - start)
-    start = time.perf_counter()
+    filled = time.perf_counter()
     for tokens in inputs.answer:
         phases.extend(tokens)
-    seconds.append(time.perf_counter() - start)
-    return PhaseSeconds(*seconds, peak_bytes=_peak())
+    extended = time.perf_counter()
+    return PhaseSeconds(encoded - begin, filled - encoded, extended - filled, _peak())
 
 
 def _predict(prompts: int, rows: int) -> NDArray[np.int64]:

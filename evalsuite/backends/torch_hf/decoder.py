@@ -124,8 +124,9 @@ class PrefixDecoder:
         """Projected features of all frames of the batch in order, (frames * tokens per frame, width)."""
         frames = self._pixel_values()
         at_once = max(1, FRAMES_TOKENS.get(self._device.type, 8192) // self._tokens_per_frame)
-        parts = frames.to(self._dtype).split(at_once)
-        return torch.cat([encode_frames(self._model, part) for part in parts]).flatten(0, 1)
+        starts = range(0, len(frames), at_once)
+        features = [encode_frames(self._model, frames[i : i + at_once].to(self._dtype)) for i in starts]
+        return torch.cat(features).flatten(0, 1)
 
     def _pixel_values(self) -> Tensor:
         """All frames, (frames, 3, side, side), float32 in [-1, 1] as evalsuite.preparation.to_unit_range has them."""
