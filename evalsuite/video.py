@@ -130,7 +130,9 @@ def _sampled(place: str | BytesIO, name: str, frames: int, stride: int, segment:
     return [read[place % len(read)] for place in range(frames)]
 
 
-def _decoded(container: Any, name: str, frames: int, stride: int, segment: Segment | None) -> Iterator[Image]:
+def _decoded(
+    container: Any, name: str, frames: int, stride: int, segment: Segment | None
+) -> Iterator[Image]:
     """The wanted frames, in order; frames between them are decoded (codecs need them) but never converted."""
     if not container.streams.video:
         raise ExampleError(f"{name}: there is no video track")
