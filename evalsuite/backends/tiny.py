@@ -114,7 +114,8 @@ def mid_checkpoint(seed: int = 0, resolution: int = 224) -> Path:
 
     A SigLIP-B image tower (86 million parameters) and a Gemma 2 of 6 layers, width 1024 and 32,768 tokens (128
     million). Its embedding rows differ in length, since rows of one length would make 32,768 near ties. How often a
-    rounded model agrees with the exact one depends on that choice (docs/performance.md). resolution: pixels, a multiple of 14 up to 448. Raises UsageError
+    rounded model agrees with the exact one depends on that choice (docs/performance.md).
+    resolution: pixels, a multiple of 14 up to 448. Raises UsageError
     for anything else.
     """
     _check_drawable(seed, resolution)
