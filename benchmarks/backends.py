@@ -157,12 +157,14 @@ def batch_of_one(loaded: dict[int, Loaded], items: Sequence[Item]) -> int:
 
 
 def _inputs(loaded: Loaded, batch: Sequence[Item]) -> Any:
-    return loaded.processor(
+    inputs = loaded.processor(
         text=["<image>" + item.prompt for item in batch],
         images=[item.image.frames()[0] for item in batch],
         return_tensors="pt",
         padding=True,
     )
+    inputs.pop("labels", None)  # they would ask for a loss
+    return inputs
 
 
 def measure(ways: dict[str, Callable[..., int]], loaded: dict[int, Loaded], items: list[Item], rounds: int) -> None:

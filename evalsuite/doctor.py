@@ -40,6 +40,7 @@ NEEDS = (
     _Need("jinja2", None, "HTML report"),
     _Need("torch", "torch", "--backend torch"),
     _Need("transformers", "torch", "--backend torch"),
+    _Need("openvino", "cpu", "--backend cpu"),
     _Need("sentencepiece", "torch", "checkpoints that carry only tokenizer.model"),
     _Need("jax", "jax", "--backend jax"),
     _Need("av", "torch", "video files (video tasks with --data hub or files)"),

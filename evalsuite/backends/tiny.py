@@ -89,7 +89,7 @@ MID_SHAPE = TinyShape(
     vision_layers=12,
     vision_heads=12,
     vocabulary=32768,
-    row_spread=0.3,
+    row_spread=0.4,
     largest_gain=1.0,
 )
 
@@ -113,8 +113,9 @@ def mid_checkpoint(seed: int = 0, resolution: int = 224) -> Path:
     """Folder of the checkpoint ``mid``, built like the tiny one, for measuring speed (``evalsuite bench``).
 
     A SigLIP-B image tower (86 million parameters) and a Gemma 2 of 6 layers, width 1024 and 32,768 tokens (128
-    million). Its embedding rows differ in length, so that it is about as sure of its next token as a trained model;
-    rows of one length would make 32,768 near ties. resolution: pixels, a multiple of 14 up to 448. Raises UsageError
+    million). Its embedding rows differ in length, since rows of one length would make 32,768 near ties. How often a
+    rounded model agrees with the exact one depends on that choice (docs/performance.md).
+    resolution: pixels, a multiple of 14 up to 448. Raises UsageError
     for anything else.
     """
     _check_drawable(seed, resolution)

@@ -91,7 +91,7 @@ def _comparison(result: BenchResult) -> Table:
     first, second = result.measurements[:2]
     distinct = ", ".join(str(row.distinct) for row in result.agreements)
     note = f"Random inputs; the float32 model chose {distinct} different tokens. Random weights, where the model has "
-    note += "them, have many near ties: a trained model agrees more often."
+    note += "them, say how far an engine perturbs logits, not how a score moves."
     title = f"{first.backend} ({first.precision}) relative to {second.backend} ({second.precision})"
     return Table(title, columns, tuple(rows), notes=(note,))
 

@@ -120,15 +120,15 @@ def _time(rows: int) -> PhaseSeconds:
     phases = _loaded_phases()
     inputs = timing_inputs(rows, phases.resolution, phases.vocabulary_size)
     _forget_peak()
-    began = time.perf_counter()
+    begin = time.perf_counter()
     features = phases.encode_images(inputs.pixels)
     encoded = time.perf_counter()
     phases.prefill(features, inputs.prompt)
-    prefilled = time.perf_counter()
+    filled = time.perf_counter()
     for tokens in inputs.answer:
         phases.extend(tokens)
     extended = time.perf_counter()
-    return PhaseSeconds(encoded - began, prefilled - encoded, extended - prefilled, peak_bytes=_peak())
+    return PhaseSeconds(encoded - begin, filled - encoded, extended - filled, _peak())
 
 
 def _predict(prompts: int, rows: int) -> NDArray[np.int64]:

@@ -111,6 +111,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, pack
     [
         ({"precision": "int9"}, r"option precision='int9' is not valid. Did you mean 'int8'"),
         ({"precison": "int8"}, r"unknown option of backend cpu: 'precison'. Did you mean 'precision'"),
+        ({"precision": "bf16", "activations": "float32"}, "precision=bf16 is computed in bf16"),
         ({"precision": "float32", "activations": "int8"}, "activations=int8 needs quantized weights"),
         ({"batch_size": "0"}, "The least is 1"),
     ],

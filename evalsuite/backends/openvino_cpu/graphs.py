@@ -125,7 +125,7 @@ class _TextLayer:
         )
         value = layers.heads(self._linear(seen, "self_attn.v_proj", kept, shape.width), size)
         prefix_key, prefix_value, answer_key, answer_value = self.inputs
-        answer_key, answer_value = layers.concat([answer_key, key], 2), layers.concat([answer_value, value], 2)
+        answer_key, answer_value = ops.concat([answer_key, key], 2), ops.concat([answer_value, value], 2)
         self.results = [
             _named(answer_key, f"new_answer_key.{self._number}"),
             _named(answer_value, f"new_answer_value.{self._number}"),
@@ -136,22 +136,19 @@ class _TextLayer:
     def _attend(self, query: Node, prefix: tuple[Node, Node], answer: tuple[Node, Node], mask: Node) -> Node:
         """The heads of a group share keys and values: they are folded into its tokens."""
         shape, size = self._shape, self._shape.head_size
-        share = shape.heads // shape.groups
-        tokens = ops.gather(ops.shape_of(query), layers.ints(2), layers.ints(0))
-        folded = _reshape(ops.multiply(query, layers.floats(shape.scale)), 0, shape.groups, -1, size)
-        parts = [ops.matmul(folded, key, False, True) for key in (prefix[0], answer[0])]
-        logits = layers.concat(parts, 3)
+        folded = ops.reshape(
+            ops.multiply(query, layers.floats(shape.scale)), layers.ints(0, shape.groups, -1, size), True
+        )
+        keys, values = zip(prefix, answer, strict=True)
+        logits = ops.concat([ops.matmul(folded, key, False, True) for key in keys], 3)
         if shape.attention_cap is not None:
             logits = layers.capped(logits, shape.attention_cap)
         weights = ops.softmax(ops.add(logits, mask), -1)
-        lengths = [ops.gather(ops.shape_of(key), layers.ints(2), layers.ints(0)) for key in (prefix[0], answer[0])]
-        split = ops.variadic_split(weights, ops.constant(3, ov.Type.i64), layers.concat(lengths, 0))
-        mixed = ops.add(
-            ops.matmul(split.output(0), prefix[1], False, False), ops.matmul(split.output(1), answer[1], False, False)
-        )
-        target = layers.concat([layers.ints(0, shape.heads), tokens, layers.ints(size)], 0)
-        del share
-        return ops.reshape(mixed, target, True)
+        lengths = ops.concat([layers.token_count(key) for key in keys], 0)
+        parts = ops.variadic_split(weights, ops.constant(3, ov.Type.i64), lengths)
+        mixed = ops.add(*(ops.matmul(parts.output(place), value, False, False) for place, value in enumerate(values)))
+        target = [layers.ints(0, shape.heads), layers.token_count(query), layers.ints(size)]
+        return ops.reshape(mixed, ops.concat(target, 0), True)
 
     def _mlp(self, seen: Node) -> Node:
         shape = self._shape
@@ -176,10 +173,6 @@ def _input(name: str, shape: tuple[int, ...]) -> Node:
 def _named(node: Any, name: str) -> Node:
     node.output(0).set_names({name})
     return node
-
-
-def _reshape(node: Node, *shape: int) -> Node:
-    return ops.reshape(node, layers.ints(*shape), True)
 
 
 def _model(results: list[Node], inputs: list[Node], name: str) -> ov.Model:

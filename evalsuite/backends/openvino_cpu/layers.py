@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from evalsuite.backends.openvino_cpu.quantize import Array, Levels, to_bfloat16, to_int4, to_int8
+from evalsuite.backends.openvino_cpu.quantize import Array, Levels, from_bfloat16, to_bfloat16, to_int4, to_int8
 
 Node = Any  # an openvino Node or Output: its operators are created at run time
 Weight = Callable[[Array], Node]  # (out, in) matrix -> node that holds it
@@ -25,8 +25,11 @@ def float_weight(matrix: Array) -> Node:
 
 
 def bfloat16_weight(matrix: Array) -> Node:
-    """Rounded to bfloat16; a processor without bfloat16 arithmetic computes with the rounded values in float32."""
-    return ops.convert(_packed(to_bfloat16(matrix), matrix.shape, ov.Type.bf16), "f32")
+    """Rounded to bfloat16; the file keeps it in float16, which holds all but the smallest of these numbers exactly.
+
+    openvino holds a constant of 16 bits as it is only where its own compression to float16 wrote it.
+    """
+    return float_weight(from_bfloat16(to_bfloat16(matrix)))
 
 
 def int8_weight(matrix: Array) -> Node:
@@ -57,18 +60,14 @@ def _decompressed(quantized: Levels, kind: Any) -> Node:
 
 
 def _levels(levels: Any, kind: Any) -> Node:
+    """A constant; numpy has no 4-bit numbers, so that these are packed here, the even places in the low halves."""
     if kind != ov.Type.u4:
         return ops.constant(levels, kind)
-    nibbles = levels.reshape(-1)
-    if len(nibbles) % 2:
-        nibbles = np.append(nibbles, np.uint8(0))
-    return _packed(nibbles[0::2] | nibbles[1::2] << 4, levels.shape, kind)
-
-
-def _packed(values: Any, shape: tuple[int, ...], kind: Any) -> Node:
-    """A constant of a type that numpy lacks, from its bytes; copied, since a view of an array would outlive it."""
-    owned = ov.Tensor(kind, ov.Shape(shape))
-    ov.Tensor(np.ascontiguousarray(values), ov.Shape(shape), kind).copy_to(owned)
+    flat = levels.reshape(-1)
+    flat = np.append(flat, np.zeros(len(flat) % 2, np.uint8))
+    shape = ov.Shape(levels.shape)
+    owned = ov.Tensor(kind, shape)  # a constant over a view of an array would outlive the array
+    ov.Tensor(np.ascontiguousarray(flat[0::2] | flat[1::2] << 4), shape, kind).copy_to(owned)
     return ov.op.Constant(owned)
 
 
@@ -117,8 +116,9 @@ def capped(values: Node, cap: float) -> Node:
     return ops.multiply(ops.tanh(ops.multiply(values, floats(1 / cap))), floats(cap))
 
 
-def concat(parts: list[Node], axis: int) -> Node:
-    return ops.concat(parts, axis)
+def token_count(values: Node) -> Node:
+    """Of (batch, heads, tokens, size); shape (1,)."""
+    return ops.gather(ops.shape_of(values), ints(2), ints(0))
 
 
 def floats(value: Any) -> Node:

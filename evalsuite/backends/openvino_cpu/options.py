@@ -17,9 +17,10 @@ class CpuOptions:
     """What ``--option name=value`` may set.
 
     precision: how weights are kept. ``int4`` concerns the layers of the language model; embeddings and image tower
-    have 8 bits then. activations: what is computed in; auto is bf16 for bf16 weights and float32 for all others, in
-    which the batch does not change an answer. ``bf16`` and ``int8`` (rounded per token in groups of 32) are faster.
-    threads: None takes all cores. batch_size: most examples at once. max_batch_cost: most padded tokens at once.
+    have 8 bits then. activations: what is computed in; auto is bf16 for bf16 weights, which know nothing else, and
+    float32 for all others, in which the batch does not change an answer. ``bf16`` and ``int8`` (rounded per token in
+    groups of 32) are faster. threads: None takes all cores. batch_size: most examples at once. max_batch_cost: most
+    padded tokens at once.
     """
 
     precision: str = "int8"
@@ -36,6 +37,8 @@ class CpuOptions:
         activations = settings.choice("activations", ACTIVATIONS, "auto")
         if activations == "auto":
             activations = "bf16" if precision == "bf16" else "float32"
+        if precision == "bf16" and activations != "bf16":
+            raise UsageError(f"backend 'cpu': precision=bf16 is computed in bf16, not activations={activations}.")
         if activations == "int8" and precision not in ("int8", "int4"):
             raise UsageError(f"backend 'cpu': activations=int8 needs quantized weights, not precision={precision}.")
         options = cls(

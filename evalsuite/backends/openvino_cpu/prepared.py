@@ -71,12 +71,12 @@ def _make(checkpoint: Checkpoint, shape: ModelShape, precision: str, folder: Pat
 
 
 def _write(tensors: CheckpointTensors, shape: ModelShape, precision: str, made: PreparedModel) -> None:
-    weight, outer = WEIGHTS[precision], OUTER.get(precision, precision)
-    ov.save_model(image_encoder(shape, tensors, WEIGHTS[outer]), made.image_encoder, compress_to_fp16=False)
+    weight, outer, half = WEIGHTS[precision], OUTER.get(precision, precision), precision == "bf16"
+    ov.save_model(image_encoder(shape, tensors, WEIGHTS[outer]), made.image_encoder, compress_to_fp16=half)
     table = tensors.read(EMBEDDINGS, shape.text.vocabulary, shape.text.width)
     write_table(table, outer, made.folder)
     graph = language_model(shape.text, tensors, weight, WEIGHTS[outer](table))
-    ov.save_model(graph, made.language_model, compress_to_fp16=False)
+    ov.save_model(graph, made.language_model, compress_to_fp16=half)
 
 
 def _is_complete(folder: Path) -> bool:
