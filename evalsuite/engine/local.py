@@ -14,6 +14,7 @@ from evalsuite.backends.base import Backend, BatchInterrupted, Prepared
 from evalsuite.data import BadExample
 from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.config import RunConfig
+from evalsuite.engine.flight import CRASHES, TRIES, FlightRecorder
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
 from evalsuite.engine.preparing import Failed, prepare_ahead, unexpected
@@ -26,6 +27,10 @@ from evalsuite.types import Example, ExampleKey, Generation, JsonValue, Predicti
 
 STORE_EVERY = 64  # examples that cannot be asked about are stored in groups
 FAILURES_SHOWN = 3
+CRASHED = (
+    "the run crashed {} times while this example was prepared or answered (failures.log has the tracebacks; remove "
+    f"{CRASHES} from the run folder to try it again)"
+)
 
 
 @runtime_checkable
@@ -72,6 +77,7 @@ def run_task(
     task: TaskPlan,
     backend: LazyBackend,
     store: PredictionStore,
+    recorder: FlightRecorder,
     config: RunConfig,
     observer: Observer,
     outcome: TaskOutcome,
@@ -82,7 +88,7 @@ def run_task(
     stored = sum(split.stored for split in task.splits)
     observer.task_started(task.spec.id, sum(known) if len(known) == len(totals) else None, stored)
     for split in task.splits:
-        _SplitRun(task, split, backend, store, config, observer, outcome).run()
+        _SplitRun(task, split, backend, store, recorder, config, observer, outcome).run()
         if outcome.over_budget:
             return
 
@@ -96,6 +102,7 @@ class _SplitRun:
         split: SplitPlan,
         backend: LazyBackend,
         store: PredictionStore,
+        recorder: FlightRecorder,
         config: RunConfig,
         observer: Observer,
         outcome: TaskOutcome,
@@ -103,6 +110,7 @@ class _SplitRun:
         self.task, self.split, self.backend, self.store = task, split, backend, store
         self.config, self.observer, self.outcome = config, observer, outcome
         self.name = task.spec.id
+        self.recorder, self.crashes = recorder, recorder.crashes(task.spec.id, split.name)
         self.pending: dict[ExampleKey, Prediction] = {}  # without text; images are not kept
         self.bad: list[Prediction] = []
         self.broken_off: Exception | None = None
@@ -115,10 +123,14 @@ class _SplitRun:
         done = self.store.done(self.name, self.split.name)
         if self.total is not None and done[: self.split.end].count(1) == self.total:
             return
-        requests = self._requests(done)
+        suspects = {at for at, count in self.crashes.items() if count < TRIES and done[at : at + 1] != b"\1"}
+        for request in self._requests(suspects.__contains__) if suspects else ():
+            self._answer([request], self.backend.get(), workers=1)
+        requests = self._requests(lambda at: at not in suspects and done[at : at + 1] != b"\1")
         first = next(requests, None)
         if first is not None:
-            self._answer(itertools.chain([first], requests), self.backend.get())
+            workers = self.config.workers or os.cpu_count() or 1
+            self._answer(itertools.chain([first], requests), self.backend.get(), workers)
         self._store([])
         self._report_replay()
         if self._too_many_failed():
@@ -128,14 +140,14 @@ class _SplitRun:
         if self.outcome.over_budget is None and self.broken_off is not None:
             raise self.broken_off
 
-    def _answer(self, requests: Iterable[Request], backend: Backend | Pool) -> None:
-        if isinstance(backend, Pool):
+    def _answer(self, requests: Iterable[Request], backend: Backend | Pool, workers: int) -> None:
+        if isinstance(backend, Pool):  # which finds out by itself on what its workers die
             for answers in backend.answers(requests):
                 self._store(answers)
                 if self._too_many_failed():
                     return
             return
-        workers = self.config.workers or os.cpu_count() or 1
+        backend = self.recorder.watched(backend, self.name, self.split.name, lambda key: self.pending[key].position)
         limits = BatchSizer.of(backend.limits)
         with contextlib.closing(prepare_ahead(requests, backend, workers, self.config.time_limit)) as prepared:
             for item in pack(prepared, limits):
@@ -153,28 +165,30 @@ class _SplitRun:
             self._store(error.answered)
             raise
 
-    def _requests(self, done: bytearray) -> Iterator[Request]:
-        """Requests for what is not stored. When the source breaks off, what it gave before is still answered."""
+    def _requests(self, wanted: Callable[[int], bool]) -> Iterator[Request]:
+        """Requests of the positions wanted. When the source breaks off, what it gave before is still answered."""
         try:
-            yield from self._readable_requests(done)
+            yield from self._readable_requests(wanted)
         except Exception as error:
             self.broken_off = error
 
-    def _readable_requests(self, done: bytearray) -> Iterator[Request]:
+    def _readable_requests(self, wanted: Callable[[int], bool]) -> Iterator[Request]:
         scores_tokens = any(metric_class(use.name).takes_answers for use in self.task.spec.metrics)
         build = RequestBuilder(self.task.spec, log_probabilities=scores_tokens)
         tried_before = self.store.failed(self.name, self.split.name)
         positions = 0
 
-        def wanted(position: int) -> bool:
+        def counted(position: int) -> bool:
             nonlocal positions
             positions = position + 1
             mine = self.config.shard is None or self.config.shard.holds(position)
-            return mine and (position >= len(done) or not done[position])
+            return mine and wanted(position)
 
-        for example in self.task.data.examples(self.split.name, start=wanted, stop=self.split.stop):
+        for example in self.task.data.examples(self.split.name, start=counted, stop=self.split.stop):
             if isinstance(example, BadExample):
                 self._set_aside(_unasked(example, error=example.error))
+            elif self.crashes.get(example.position, 0) >= TRIES:
+                self._set_aside(_unasked(example, error=CRASHED.format(self.crashes[example.position])))
             elif self._is_repeated(example, tried_before):
                 self._set_aside(as_duplicate(_unasked(example)))
             else:
@@ -281,7 +295,7 @@ def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) ->
             return _one_by_one(backend, batch, error)
         else:
             if [answer.key for answer in answers] != [item.request.key for item in batch]:
-                raise BackendError(f"{type(backend).__name__}: the answers to a batch do not match its requests")
+                raise BackendError("the backend's answers to a batch do not match its requests")
             return answers
     half = len(batch) // 2
     return [*generate(backend, batch[:half], limits), *generate(backend, batch[half:], limits)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalsuite.backends import create_backend
 from evalsuite.backends.base import Backend, BackendOptions
 from evalsuite.engine.config import RunConfig
+from evalsuite.engine.flight import FlightRecorder, recording
 from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
@@ -48,14 +49,18 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
     outcome = RunOutcome(plan.folder)
     with locked(plan.folder):
         check_resumable(plan)  # again: another process may have used the folder since it was planned
-        with PredictionStore(plan.folder / STORE) as store, _recorded(Session(plan, command), outcome) as session:
+        with (
+            recording(plan.folder) as recorder,
+            PredictionStore(plan.folder / STORE) as store,
+            _recorded(Session(plan, command), outcome) as session,
+        ):
             left = [split.left for task in plan.tasks for split in task.splits]
             known = [number for number in left if number is not None]
             observer.started(sum(known) if len(known) == len(left) else None)
             for model, tasks in plan.by_model().items():
                 with _lazy_backend(plan, model, session, observer) as backend:
                     for task in tasks:
-                        _run_one(plan, task, backend, store, session, outcome, observer)
+                        _run_one(plan, task, backend, store, recorder, session, outcome, observer)
     return outcome
 
 
@@ -106,6 +111,7 @@ def _run_one(
     task: TaskPlan,
     backend: LazyBackend,
     store: PredictionStore,
+    recorder: FlightRecorder,
     session: Session,
     outcome: RunOutcome,
     observer: Observer,
@@ -113,7 +119,7 @@ def _run_one(
     name = task.spec.id
     result = TaskOutcome()
     try:
-        run_task(task, backend, store, plan.config, observer, result)
+        run_task(task, backend, store, recorder, plan.config, observer, result)
         message = result.over_budget
     except StoreError:
         raise

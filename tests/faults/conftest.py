@@ -25,9 +25,10 @@ BACKEND = '''
 """Answers with the prompt, four at a time, and notes in ASKED whom it asked.
 
 SECONDS: for one batch, and for loading. FITS: at most so many examples fit into memory; GREEDY: an example that never
-does. HANG_AT: an example whose preparation does not end. DEAF: loading swallows every interrupt.
+does. CRASH_AT, CRASH_ON: an example whose preparation, or answer, is a segmentation fault. HANG_AT: an example whose
+preparation does not end. DEAF: loading swallows every interrupt, and the grace period is so many seconds.
 """
-import os, time
+import os, signal, time
 from evalsuite.backends.base import BatchLimits, Prepared
 from evalsuite.errors import BackendOutOfMemory
 from evalsuite.types import Generation
@@ -38,12 +39,16 @@ class Mortal:
     limits = BatchLimits(4)
     def describe(self): return {"backend": "mortal"}
     def prepare(self, request):
+        if request.key.id == os.environ.get("CRASH_AT"):
+            signal.raise_signal(signal.SIGSEGV)
         if request.key.id == os.environ.get("HANG_AT"):
             open("hanging", "w").close()
             time.sleep(300)
         return Prepared(request, None, 1)
     def generate(self, batch):
         ids = [item.request.key.id for item in batch]
+        if os.environ.get("CRASH_ON") in ids:
+            signal.raise_signal(signal.SIGSEGV)
         if len(ids) > int(os.environ.get("FITS", "4")) or os.environ.get("GREEDY") in ids:
             raise BackendOutOfMemory("no room")
         if "ASKED" in os.environ:

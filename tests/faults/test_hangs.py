@@ -58,6 +58,23 @@ def test_a_file_that_hangs_is_one_failed_example_and_is_tried_again(world: Any, 
     assert run(out).returncode == 0 and world.is_finished(out)
 
 
+@pytest.mark.parametrize("where", ["CRASH_AT", "CRASH_ON"])
+def test_an_example_that_crashes_the_run_every_time_is_set_aside_after_three_crashes(
+    world: Any, run: Run, tmp_path: Path, where: str
+) -> None:
+    out = tmp_path / "out"
+    for _ in range(3):
+        assert run(out, "--max-errors", "1", **{where: "30"}).returncode == -signal.SIGSEGV
+    done = run(out, "--max-errors", "1", **{where: "30"})
+    assert done.returncode == 0, done.stderr
+    ((id_, error),) = errors(out).items()
+    assert id_ == "30" and error.startswith("the run crashed 3 times while this example was prepared or answered")
+    assert "own/test position 30" in (out / "failures.log").read_text()
+    assert "Fatal Python error: Segmentation fault" in (out / "failures.log").read_text()
+    (out / "crashes.json").unlink()
+    assert run(out).returncode == 0 and world.is_finished(out), "with a decoder that was mended"
+
+
 def test_a_batch_that_does_not_fit_is_halved(world: Any, run: Run, tmp_path: Path) -> None:
     assert run(tmp_path / "out", FITS="1").returncode == 0 and world.is_finished(tmp_path / "out")
 

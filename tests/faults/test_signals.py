@@ -57,6 +57,7 @@ def test_a_run_that_is_killed_at_any_stage_is_finished_by_the_same_command(
     assert len(again) == len(set(again)) == 60 - len(kept)
     assert world.is_finished(out)
     assert not list(out.rglob("*.tmp")), "a file of the killed process is left"
+    assert not [name for name in ("crashes.json", ".crash", ".under-way") if (out / name).exists()]
 
 
 @pytest.mark.parametrize("stage", ["the folder is locked", "a part is stored", "everything is stored"])
