@@ -85,9 +85,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.ENOSPC:
             with contextlib.suppress(OSError):
-                click.echo(
-                    f"error: {error}: what is stored is safe; make room and give the same command again", err=True
-                )
+                say(f"error: {error}: what is stored is safe; make room and give the same command again", err=True)
         sys.exit(1)
     except Exception:
         say(traceback.format_exc().rstrip(), err=True)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from evalsuite.cli.parsing import parse_names, parse_pairs, parse_value
+from evalsuite.cli.printing import say
 from evalsuite.errors import UsageError
 
 
@@ -55,10 +56,10 @@ def command(**given: Any) -> int:
     )
     text = _text(bench(config), given["form"])
     if given["out"] is None:
-        click.echo(text)
+        say(text)
     else:
         given["out"].write_text(text + "\n", "utf-8")
-        click.echo(f"written to {given['out']}", err=True)
+        say(f"written to {given['out']}", err=True)
     return 0
 
 
@@ -73,7 +74,7 @@ def _text(result: Any, form: str) -> str:
     tables = result_tables(result)
     if form == "markdown":
         return "\n".join(to_markdown(table) for table in tables).rstrip("\n")
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = Console(color_system=None) if sys.stdout.isatty() else Console(width=200)
     with console.capture() as captured:
         for table in tables:
             console.print(to_terminal(table, console.width))

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.option("--backend", default="torch", show_default=True, help="torch, replay, echo, or an installed plug-in.")
+@click.option(
+    "--backend",
+    default="torch",
+    show_default=True,
+    help="torch, jax, cpu, server, gemma_cpp, replay, echo, or an installed plug-in.",
+)
 @click.option("--tasks", default="all", show_default=True, help="all, ids, family:NAME; comma-separated.")
 @click.option(
     "--model",
@@ -136,7 +141,7 @@ def command(**given: Any) -> int:
     try:
         return _run(given)
     except KeyboardInterrupt:
-        say(INTERRUPTED_MESSAGE)
+        say(INTERRUPTED_MESSAGE, err=True)
         return INTERRUPTED
 
 

@@ -23,6 +23,10 @@ def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say("  ".join([*cells, line[-1]]).rstrip())
 
 
+def _without(record: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key != name}
+
+
 def plan_as_json(plan: Plan) -> dict[str, Any]:
     return {
         "run_folder": str(plan.folder),
@@ -35,7 +39,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
                 "task": task.spec.id,
                 "paper_name": task.spec.paper_name(),
                 "checkpoint": task.model,
-                "splits": [dataclasses.asdict(split) for split in task.splits],
+                "splits": [_without(dataclasses.asdict(split), "end") for split in task.splits],
                 "max_new_tokens_left": task.work,
             }
             for task in plan.tasks

@@ -61,7 +61,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
                 spec, folder, specs=specs, observer=observer, jobs=jobs or os.cpu_count() or 1, on_cell=announce
             )
     except KeyboardInterrupt:
-        say(INTERRUPTED_MESSAGE)
+        say(INTERRUPTED_MESSAGE, err=True)
         return INTERRUPTED
     _print(states, as_json)
     if not as_json:

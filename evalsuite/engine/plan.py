@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
+from evalsuite.engine import ray_options
 from evalsuite.engine.config import RunConfig
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.precheck import refuse_broken_examples
@@ -96,10 +97,8 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     models = {spec.id: model_for(spec, config) for spec in specs}
     problems = _Problems()
     if config.engine == "ray":
-        from evalsuite.engine import ray_pool
-
         with problems.collected():
-            ray_pool.check(config)
+            ray_options.check(config)
     for model in dict.fromkeys(models.values()):
         with problems.collected():
             check_backend(config.backend, backend_options(config, model))

@@ -9,11 +9,9 @@ how they are batched, so that results are those of a single process.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import os
 import signal
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,48 +19,14 @@ from typing import Any
 
 from evalsuite.backends import create_backend
 from evalsuite.backends.base import BackendOptions, BatchLimits
-from evalsuite.backends.settings import Settings
 from evalsuite.engine.batching import BatchSizer, pack
-from evalsuite.engine.config import RunConfig
 from evalsuite.engine.preparing import Failed, prepare_ahead
-from evalsuite.errors import BackendError, EvalsuiteError, MissingDependency, UsageError
+from evalsuite.engine.ray_options import RayOptions
+from evalsuite.errors import BackendError, EvalsuiteError, UsageError
 from evalsuite.types import Generation, JsonValue, Request
 
 WAITING_PIECES = 2  # per worker, the one it works on included
 DEATHS = 2  # of workers on one piece, before it is halved; on one example, before that counts as failed
-DEFAULT_CPUS = 0.5
-"""Processors that a worker reserves. A whole one each would leave none on a small machine for anything else."""
-
-
-@dataclass(frozen=True, slots=True)
-class RayOptions:
-    """workers: None for one per GPU, or two without GPUs. gpus, cpus: per worker, may be fractions. piece: examples."""
-
-    workers: int | None = None
-    gpus: float = 0.0
-    cpus: float = DEFAULT_CPUS
-    piece: int = 64
-    address: str | None = None
-
-    @classmethod
-    def read(cls, values: Mapping[str, str], address: str | None) -> RayOptions:
-        """From the command line. Raises UsageError or UnknownName."""
-        settings = Settings("ray", values, "engine")
-        workers = settings.integer("workers", None)
-        gpus, cpus = (_share(name, settings.text(name, default)) for name, default in (("gpus", "0"), ("cpus", "0.5")))
-        piece = settings.integer("piece", 64)
-        settings.finish()
-        return cls(workers, gpus, cpus, piece or 64, address)
-
-
-def _share(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e6:
-        raise UsageError(f"--engine-option {name}={text}: give a number, such as 1 or 0.5")
-    return value
 
 
 class Worker:
@@ -190,13 +154,6 @@ def _after_death(piece: _Piece, again: deque[_Piece]) -> Request | None:
         half = len(piece.requests) // 2
         again.extendleft([_Piece(piece.requests[half:]), _Piece(piece.requests[:half])])
     return None
-
-
-def check(config: RunConfig) -> RayOptions:
-    """The options of a run, before anything starts. Raises MissingDependency, UsageError or UnknownName."""
-    if sys.modules.get("ray", True) is None or importlib.util.find_spec("ray") is None:
-        raise MissingDependency("--engine ray", needs="ray", extra="ray")
-    return RayOptions.read(config.engine_options, config.ray_address)
 
 
 def _chunks(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:

@@ -81,7 +81,8 @@ def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
 def _load(config: RunConfig, options: BackendOptions) -> Backend | RayPool:
     if config.engine == "local":
         return create_backend(config.backend, options)
-    from evalsuite.engine.ray_pool import RayPool, check
+    from evalsuite.engine.ray_options import check
+    from evalsuite.engine.ray_pool import RayPool
 
     return RayPool(config.backend, options, check(config), config.workers, config.time_limit)
 

@@ -23,7 +23,8 @@ from evalsuite.backends.jax_paligemma.model import Written
 from evalsuite.backends.jax_paligemma.programs import FIRST_ROOM
 from evalsuite.backends.torch_hf.beam import beam_search
 from evalsuite.data.synthetic import SyntheticSource
-from evalsuite.engine.batching import BatchSizer, pack, prepare_ahead
+from evalsuite.engine.batching import BatchSizer, pack
+from evalsuite.engine.preparing import prepare_ahead
 from evalsuite.types import Decoding, ExampleKey, Request
 
 MODELS = ["tiny", "tiny-paligemma"]

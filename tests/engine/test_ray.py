@@ -13,7 +13,8 @@ import pytest
 
 from evalsuite import api
 from evalsuite.engine.config import ErrorBudget, RunConfig
-from evalsuite.engine.ray_pool import RayOptions, _after_death, _Piece
+from evalsuite.engine.ray_options import RayOptions
+from evalsuite.engine.ray_pool import _after_death, _Piece
 from evalsuite.errors import MissingDependency, UnknownName, UsageError
 
 MORTAL = '''
