@@ -30,7 +30,7 @@ class Leaky:
         said = f"401 from {self.options.options['url']} with Bearer {tokens}"
         if batch[0].request.key.id == "3": raise RuntimeError(said)
         return [Generation(batch[0].request.key, "", error=said)]
-    def close(self): pass
+    def close(self): raise RuntimeError("closing with " + os.environ["OPENAI_API_KEY"])
 
 def create(options): return Leaky(options)
 '''
