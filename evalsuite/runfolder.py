@@ -204,7 +204,7 @@ def log_failure(folder: Path, task: str, text: str) -> bool:
     """Add to the failures of a run folder; whether that was possible."""
     try:
         with open(folder / LOG, "a", encoding="utf-8", errors="backslashreplace", opener=_not_through_links) as log:
-            log.write(f"--- {now()} {task}\n{without_secrets(text)}\n")
+            log.write(without_secrets(f"--- {now()} {task}\n{text}\n"))
     except OSError:
         return False
     return True
