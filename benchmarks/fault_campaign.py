@@ -1,6 +1,6 @@
 """Faults at random moments of whole runs, each in a process of its own: what survives, what is lost, what is repeated.
 
-    python benchmarks/fault_campaign.py [--kills 200] [--others 30] [--seed 0]
+    python benchmarks/fault_campaign.py [--kills 200] [--others 30] [--seed 0] [--only TEXT]
 
 Each try runs 96 examples on a backend that takes a while to load and to answer, is met by a fault, and is then given
 the same command until it ends by itself, at most three times. ``survived``: that needed no other step, predictions and
@@ -295,6 +295,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="tries of kill -9")
     parser.add_argument("--others", type=int, default=30, help="tries of every other fault")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", metavar="TEXT", default="", help="faults whose name holds this text")
     given = parser.parse_args()
     chance = random.Random(given.seed)
     tallies: dict[str, Tally] = {}
@@ -324,6 +325,8 @@ def main() -> int:
         if disk is not None:
             faults["full disk"] = (given.others, lambda out, t: full_disk(world, out, chance, t, disk))
         for fault, (tries, meet) in faults.items():
+            if given.only not in fault:
+                continue
             tally = tallies.setdefault(fault, Tally())
             for number in range(tries):
                 out = Path(name) / f"{fault.replace(' ', '-').replace(',', '')}-{number}"

@@ -82,6 +82,7 @@ def score_run(
         metric_options = manifest["run"].get("metric_options", {})
     scored = ScoredRun(folder)
     with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs, time_limit) as workers:
+        store.verify()
         averages = Averages(registry.groups() if registry else (), resamples)
         context = _Context(manifest, resamples, workers, protocol or manifest["run"].get("protocol", PAPERS), averages)
         for task_id, entry in manifest["tasks"].items():

@@ -179,6 +179,27 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         PredictionStore(tmp_path / "absent" / "predictions.sqlite")
 
 
+def test_a_store_that_was_overwritten_anywhere_is_refused_or_gives_only_rows_that_are_whole(path: Path) -> None:
+    rows = [prediction(f"e{n}", n, text=f"answer {n}") for n in range(200)]
+    with PredictionStore(path) as store:
+        store.add(rows)
+    whole = path.read_bytes()
+    refused = damaged = 0
+    for at in range(100, len(whole), 611):
+        path.write_bytes(whole[:at] + bytes(byte ^ 0xA5 for byte in whole[at : at + 8]) + whole[at + 8 :])
+        try:
+            with PredictionStore(path) as store:
+                store.verify()
+                removed = store.remove_damaged("vqav2", "val")
+                left = list(store.read("vqav2", "val"))
+        except StoreError:
+            refused += 1
+            continue
+        damaged += len(removed)
+        assert [row for row in left if row not in rows] == [] and len(left) + len(removed) == len(rows), at
+    assert refused and damaged, "both happen"
+
+
 def test_a_file_that_is_no_store_is_refused_with_a_way_out(path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be looked at" * 100)
     with pytest.raises(StoreError, match="Move the file away"):

@@ -43,8 +43,12 @@ class RunAnswers:
 
     @classmethod
     def open(cls, folder: Path, registry: TaskRegistry | None = None) -> RunAnswers:
-        """Raises StoreError when the folder holds no run."""
-        return cls(folder, read_manifest(folder), registry)
+        """Raises StoreError when the folder holds no run, or its store is damaged."""
+        manifest = read_manifest(folder)
+        if (folder / STORE).exists():
+            with PredictionStore(folder / STORE, read_only=True) as store:
+                store.verify()
+        return cls(folder, manifest, registry)
 
     @property
     def name(self) -> str:

@@ -49,18 +49,16 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
     outcome = RunOutcome(plan.folder)
     with locked(plan.folder):
         check_resumable(plan)  # again: another process may have used the folder since it was planned
-        with (
-            recording(plan.folder) as recorder,
-            PredictionStore(plan.folder / STORE) as store,
-            _recorded(Session(plan, command), outcome) as session,
-        ):
-            left = [split.left for task in plan.tasks for split in task.splits]
-            known = [number for number in left if number is not None]
-            observer.started(sum(known) if len(known) == len(left) else None)
-            for model, tasks in plan.by_model().items():
-                with _lazy_backend(plan, model, session, observer) as backend:
-                    for task in tasks:
-                        _run_one(plan, task, backend, store, recorder, session, outcome, observer)
+        with recording(plan.folder) as recorder, PredictionStore(plan.folder / STORE) as store:
+            store.verify()
+            with _recorded(Session(plan, command), outcome) as session:
+                left = [split.left for task in plan.tasks for split in task.splits]
+                known = [number for number in left if number is not None]
+                observer.started(sum(known) if len(known) == len(left) else None)
+                for model, tasks in plan.by_model().items():
+                    with _lazy_backend(plan, model, session, observer) as backend:
+                        for task in tasks:
+                            _run_one(plan, task, backend, store, recorder, session, outcome, observer)
     return outcome
 
 
