@@ -152,8 +152,9 @@ def with_atheris(name: str, seconds: float, counts: Counts) -> None:
 def warm_up(targets: ModuleType, name: str) -> None:
     """Compile and import what the first inputs need, so that no input pays for it."""
     for text in targets.SEEDS.get(name, ["a"]):
-        with contextlib.suppress(Exception):
-            targets.TARGETS[name](text)
+        for part in (text, text[: len(text) // 2], text * 2):  # equal to the reference, and not
+            with contextlib.suppress(Exception):
+                targets.TARGETS[name](part)
 
 
 ENGINES = {"hypothesis": with_hypothesis, "atheris": with_atheris}

@@ -21,6 +21,7 @@ from evalsuite.metrics.table_grid import (
     UnreadableTable,
     cell_box,
     cell_text,
+    first_and_last,
     number_positions,
     pixel_scale,
     read_cells,
@@ -174,7 +175,8 @@ class GritsTop(_Grits):
         rows, columns = cell.rows, cell.columns
         if len(rows) == 1 and len(columns) == 1:
             return 0, 0, 1, 1
-        return min(columns) - column, min(rows) - row, max(columns) + 1 - column, max(rows) + 1 - row
+        (left, right), (top, bottom) = first_and_last(columns), first_and_last(rows)
+        return left - column, top - row, right + 1 - column, bottom + 1 - row
 
     def rewards(self, true: list[Any], predicted: list[Any]) -> Array:
         from evalsuite.metrics.hull_overlap import hull_overlaps

@@ -20,6 +20,9 @@ from evalsuite.errors import ScoringError
 MAX_POSITIONS = 2**16
 """Most grid positions of a table, its spans included. Tables of benchmarks have a few hundred."""
 
+MAX_SCATTERED = 2**10
+"""Most rows or columns of an annotated cell that do not follow one another."""
+
 MAX_TEXT = 2**22
 """Most characters of all cells together. Only nested cells, whose text counts again for each, can reach it."""
 
@@ -76,7 +79,7 @@ def read_cells(cells: Iterable[Mapping[str, Any]], content: Content) -> Grid:
     found = []
     for cell in cells:
         try:
-            filled = [[int(place) for place in cell[key]] for key in ("row_nums", "column_nums")]
+            filled = [_places(cell[key]) for key in ("row_nums", "column_nums")]
             found.append(Cell(filled[0], filled[1], content(dict(cell))))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             message = "a cell needs row_nums, column_nums and what the metric compares (cell_text or bbox)"
@@ -89,6 +92,21 @@ def read_cells(cells: Iterable[Mapping[str, Any]], content: Content) -> Grid:
     if positions > MAX_POSITIONS:
         raise TableTooLarge(f"{rows} rows and {columns} columns: more than {MAX_POSITIONS} grid positions")
     return Grid(rows, columns, found)
+
+
+def _places(numbers: Iterable[Any]) -> Sequence[int]:
+    """Rows or columns of a cell: a range where they follow one another. Raises TableTooLarge for many that do not."""
+    places = [int(place) for place in numbers]
+    if not places or places != list(range(places[0], places[0] + len(places))):
+        if len(places) > MAX_SCATTERED:
+            raise TableTooLarge(f"a cell in {len(places)} rows or columns that do not follow one another")
+        return places
+    return range(places[0], places[0] + len(places))
+
+
+def first_and_last(places: Sequence[int]) -> tuple[int, int]:
+    """Of the rows or columns of a cell; asked for at each of its positions, so that a range is not gone through."""
+    return (places[0], places[-1]) if isinstance(places, range) else (min(places), max(places))
 
 
 def number_positions(

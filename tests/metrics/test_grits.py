@@ -379,3 +379,15 @@ def test_random_markup_never_raises():
         for metric in (cls(strict=strict) for cls in METRICS.values() for strict in (False, True)):
             score = metric.statistics(text, [table("a b")])
             assert ((score >= 0) & (score <= 1)).all()
+
+
+@pytest.mark.parametrize("span", [55_555, 65_535])
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_a_cell_that_fills_a_long_row_is_scored_in_time(name, span):
+    """Found by fuzzing: the span was gone through again at each of its positions."""
+    wide = f"<table><tr><td colspan={span}>a</td></tr></table>"
+    annotated = [{"row_nums": [0], "column_nums": list(range(span)), "cell_text": "a", "bbox": [0, 0, 1, 1]}]
+    start = time.monotonic()
+    for prediction, reference in ((wide, table("a b")), (table("a b"), annotated)):
+        METRICS[name]().statistics(prediction, [reference])
+    assert time.monotonic() - start < 30
