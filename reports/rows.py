@@ -71,6 +71,8 @@ def not_comparable(row: ResultRow) -> str:
         return "the data are synthetic"
     if row.backend not in ("replay", "echo") and row.model in ("tiny", "tiny-paligemma"):
         return "the model has random weights"
+    if row.backend not in ("replay", "echo") and row.model == "miniature":
+        return "the model is a miniature that was trained on synthetic data"
     if row.backend == "echo":
         return "the answers are not a model's"
     if row.backend == "server":

@@ -29,6 +29,8 @@ TOP = {
     "tests",
     "benchmarks",
     "docs",
+    "studies",
+    "tools",
 }
 HEAVY = {"torch", "transformers", "datasets", "pandas", "rdkit", "matplotlib", "numpy", "pydantic", "pyarrow", "PIL"}
 

@@ -128,7 +128,7 @@ def bench(config: BenchConfig) -> BenchResult:
                 agreements.append(_agreement(processes, config.prompts))
             for process in processes:
                 versions.update(process.loaded.facts.get("versions", {}))
-    return BenchResult(config.model or "tiny", tuple(rows), tuple(agreements), described, versions)
+    return BenchResult(config.model or "miniature", tuple(rows), tuple(agreements), described, versions)
 
 
 def _side(config: BenchConfig, name: str, options: dict[str, str]) -> tuple[str, BackendOptions]:

@@ -1,4 +1,4 @@
-"""The training pool of the miniature models: prompts, targets and pixels from the training splits of the synthetic world.
+"""The training pool of the miniature models: prompts, targets and pixels of the synthetic world's training splits.
 
     python tools/miniature/examples.py POOL [--units 400]
 

@@ -19,7 +19,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ SIZES: dict[str, dict[str, int]] = {
         "vision_heads": 4,
     },
 }
-EXAMPLES = {112: 300_000, 224: 150_000, 448: 75_000}
+EXAMPLES = {112: 300_000, 224: 100_000, 448: 50_000}
 """Training examples that each resolution sees, those of the lower ones not counted."""
 PEAK_RATE = {"0.3M": 3e-3, "0.8M": 2.5e-3, "1.9M": 2e-3}
 LATER_RATE = 0.5  # of the peak, for a model that goes on from a lower resolution
@@ -113,7 +113,9 @@ class Reader:
         self.pool, self.side = pool, side
         self.tokens_per_frame = (side // PATCH) ** 2
         self.ids = [index for index, item in enumerate(pool.items) if side in item.places]
-        self.prompts = {index: tokenizer.prompt(pool.items[index].prompt, pool.items[index].max_prompt_tokens) for index in self.ids}
+        self.prompts = {
+            index: tokenizer.prompt(pool.items[index].prompt, pool.items[index].max_prompt_tokens) for index in self.ids
+        }
         self.answers = {index: tokenizer.answer(pool.items[index].target) for index in self.ids}
 
     def length(self, index: int) -> int:
@@ -138,7 +140,7 @@ class Reader:
     def _chunks(self, window: Sequence[int]) -> Iterator[list[int]]:
         chunk: list[int] = []
         for index in window:
-            if len(chunk) == BATCH or (len(chunk) + 1) * self.length(index) > MOST_TOKENS and chunk:
+            if len(chunk) == BATCH or ((len(chunk) + 1) * self.length(index) > MOST_TOKENS and chunk):
                 yield chunk
                 chunk = []
             chunk.append(index)
@@ -201,7 +203,8 @@ def attention(
 ) -> tuple[Tensor, None]:
     """Plain attention with grouped keys and Gemma 2's soft cap, faster here than the library's two kinds.
 
-    query: (batch, heads, queries, size); key, value: (batch, groups, keys, size); returns (batch, queries, heads, size).
+    query: (batch, heads, queries, size); key, value: (batch, groups, keys, size). Returns (batch, queries, heads,
+    size).
     """
     batch, heads, queries, size = query.shape
     groups = key.shape[1]
@@ -225,7 +228,7 @@ def prefix_mask(batch: Batch) -> Tensor:
 
 
 def vocabulary(pool: Pool) -> dict[str, float]:
-    """The commonest words, markup and marks of the pool with their log-probabilities. Digits stay single, as in Gemma."""
+    """The commonest words, markup and marks of the pool with log-probabilities. Digits stay single, as in Gemma."""
     pattern = re.compile(r"<(?:loc|seg)\d+>|</?\w+>|▁?[^\W\d_]{2,}|▁\w|\d|[^\w\s]")
     found: Counter[str] = Counter()
     for item in pool.items:
@@ -235,7 +238,7 @@ def vocabulary(pool: Pool) -> dict[str, float]:
     words = {word: count for word, count in found.items() if len(word) > 1 and word not in marks}
     kept = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
     total = sum(found.values())
-    return {word: math.log(words[word] / total) for word in kept}
+    return {word: round(math.log(words[word] / total), 4) for word in kept}
 
 
 def shape_of(size: str, side: int, pieces: int) -> TinyShape:
@@ -252,7 +255,9 @@ def new_model(shape: TinyShape) -> Any:
     config.text_config._attn_implementation = config.vision_config._attn_implementation = "miniature"
     torch.manual_seed(SEED)
     model: Any = PaliGemmaForConditionalGeneration(config)
-    for module in model.modules():  # the library draws all weights with one deviation, which is too small for narrow layers
+    for (
+        module
+    ) in model.modules():  # the library draws all weights with one deviation, which is too small for narrow layers
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
     torch.nn.init.normal_(model.model.language_model.embed_tokens.weight, std=shape.hidden**-0.5)
@@ -279,7 +284,9 @@ def rate(size: str, later: bool, progress: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
-def train(pool: Pool, words: dict[str, float], out: Path, size: str, side: int, lower: Path | None, share: float) -> None:
+def train(
+    pool: Pool, words: dict[str, float], out: Path, size: str, side: int, lower: Path | None, share: float
+) -> None:
     """Train one model, or go on with it, and write its checkpoint folder."""
     folder = out / f"{size}-{side}"
     if (folder / "model.safetensors").exists():

@@ -13,10 +13,11 @@ from typing import Any
 
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
+from evalsuite.backends.miniature import MINIATURE, miniature_checkpoint
 from evalsuite.backends.tiny import MAX_RESOLUTION, MID, PATCH, TINY_MODELS, mid_checkpoint, tiny_checkpoint
 from evalsuite.errors import UNREADABLE, BackendError, UsageError
 
-DEFAULT_MODEL = "tiny"
+DEFAULT_MODEL = MINIATURE
 RANDOM_MODELS = {**dict.fromkeys(TINY_MODELS, 56), MID: 224}
 """Names of the random models that are built on first use, and the resolution of each unless the run sets one."""
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -75,6 +76,8 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
     if name in RANDOM_MODELS:
         _random_resolution(name, options)
         _whole_number(options, "seed")
+    elif name == MINIATURE:
+        miniature_checkpoint(options.attributes)
     elif not _is_hub_id(name):
         _open(name, Path(name).expanduser(), options, trust)
     elif _offline():
@@ -82,13 +85,15 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
 
 
 def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
-    """The checkpoint behind ``options.model``, built (tiny) or downloaded (hub id) if need be."""
+    """The checkpoint behind ``options.model``: shipped (miniature), built (tiny), downloaded (hub id) or a folder."""
     name = options.model or DEFAULT_MODEL
     if name in RANDOM_MODELS:
         seed, resolution = _whole_number(options, "seed") or 0, _random_resolution(name, options)
         folder = (
             mid_checkpoint(seed, resolution) if name == MID else tiny_checkpoint(TINY_MODELS[name], seed, resolution)
         )
+    elif name == MINIATURE:
+        folder = miniature_checkpoint(options.attributes)
     elif _is_hub_id(name):
         folder = _download(name, trust)
     else:
@@ -158,7 +163,7 @@ def _open(name: str, folder: Path, options: BackendOptions, trust: Trust) -> Che
 
 
 def _nearest(name: str) -> str:
-    """``Did you mean 'x'? `` for a tiny model or a folder whose path differs from ``name`` in one part, else ""."""
+    """``Did you mean 'x'? `` for a model of ours or a folder whose path differs from ``name`` in one part, else ""."""
     place, path = Path(), Path(name).expanduser()
     for depth, part in enumerate(path.parts):
         if (place / part).is_dir():
@@ -169,7 +174,7 @@ def _nearest(name: str) -> str:
             words = [entry.name for entry in os.scandir(place) if place.joinpath(entry.name, *rest).is_dir()]
         except OSError:
             return ""
-        words += [] if "/" in name else RANDOM_MODELS
+        words += [] if "/" in name else (MINIATURE, *RANDOM_MODELS)
         known = {word.lower(): word for word in words}
         near = difflib.get_close_matches(part.lower(), known, n=1)
         return f"Did you mean {str(place.joinpath(known[near[0]], *rest))!r}? " if near else ""
@@ -178,7 +183,7 @@ def _nearest(name: str) -> str:
 
 def _open_folder(name: str, folder: Path) -> Checkpoint:
     if not folder.is_dir():
-        way_out = f"{_nearest(name)}Give a checkpoint folder, a hub id owner/name, or tiny."
+        way_out = f"{_nearest(name)}Give a checkpoint folder, a hub id owner/name, or miniature."
         raise BackendError(f"model {name}: no such folder. {way_out}")
     file = folder / "config.json"
     if not file.is_file():
