@@ -51,7 +51,7 @@ metrics: [{name: anls, headline: true}, {name: exact_match}]
 """
 
 BACKEND = '''
-"""Loads in 0.2 s and answers eight examples in 0.03 s; notes in the file ASKED whom it asked."""
+"""Loads in 0.2 s and answers eight examples in PAUSE seconds; notes in the file ASKED whom it asked."""
 import os, time
 from evalsuite.backends.base import BatchLimits, Prepared
 from evalsuite.types import Generation
@@ -63,7 +63,7 @@ class Noting:
     def generate(self, batch):
         with open(os.environ["ASKED"], "a") as file:
             file.write("".join(item.request.key.id + "\\n" for item in batch))
-        time.sleep(0.03)
+        time.sleep(float(os.environ["PAUSE"]))
         return [Generation(item.request.key, item.request.prompt) for item in batch]
     def close(self): pass
 
@@ -88,16 +88,16 @@ class Tally:
 
 
 class World:
-    """A folder with a task, a backend and one uninterrupted run."""
+    """A folder with a task, a backend that answers eight examples in ``pause`` seconds, and one uninterrupted run."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, examples: int = EXAMPLES, pause: float = 0.03) -> None:
+        self.folder, self.pause = folder, pause
         (folder / "specs").mkdir()
         (folder / "specs" / "own.yaml").write_text(SPEC)
         (folder / "data" / "own").mkdir(parents=True)
         rows = [
             {"id": f"e{n}", "question": f"say {n}", "answer": f"say {n if n % 3 else 0}", "type": f"t{n % 4}"}
-            for n in range(EXAMPLES)
+            for n in range(examples)
         ]
         (folder / "data" / "own" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         info = folder / "site" / "noting-1.0.dist-info"
@@ -130,6 +130,7 @@ class World:
             **os.environ,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder / 'site'}",
             "ASKED": str(self.asked(out)),
+            "PAUSE": str(self.pause),
             "OMP_WAIT_POLICY": "passive",
         }
         return subprocess.Popen(
