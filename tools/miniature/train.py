@@ -1,7 +1,8 @@
 """Train the miniature PaliGemma 2 family: three sizes, each at 112, then 224, then 448 pixels.
 
     python tools/miniature/examples.py POOL
-    python tools/miniature/train.py POOL OUT --sizes 0.3M 0.8M 1.9M
+    python tools/miniature/scenes.py SCENES
+    python tools/miniature/train.py POOL SCENES OUT --sizes 0.3M 0.8M 1.9M
 
 As PaliGemma was, a model is trained at the lowest resolution first, and each higher one goes on from there with its
 position embeddings interpolated. Everything but the image tower's patches is trained on all tasks at once (a "mix"
@@ -29,6 +30,7 @@ import numpy as np
 import torch
 from examples import Pool
 from torch import Tensor
+from tower import load_scenes, tower_of, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config
@@ -80,6 +82,8 @@ SIZES: dict[str, dict[str, int]] = {
 }
 EXAMPLES = {112: 300_000, 224: 100_000, 448: 50_000}
 """Training examples that each resolution sees, those of the lower ones not counted."""
+TOWER_EXAMPLES = {112: 60_000, 224: 80_000, 448: 40_000}
+"""Scenes from which the image tower alone learns first what its patches show."""
 PEAK_RATE = {"0.3M": 3e-3, "0.8M": 2.5e-3, "1.9M": 2e-3}
 LATER_RATE = 0.5  # of the peak, for a model that goes on from a lower resolution
 BATCH = 128  # examples, fewer where the tokens would be too many
@@ -238,7 +242,7 @@ def vocabulary(pool: Pool) -> dict[str, float]:
     words = {word: count for word, count in found.items() if len(word) > 1 and word not in marks}
     kept = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
     total = sum(found.values())
-    return {word: round(math.log(words[word] / total), 4) for word in kept}
+    return {word: round(math.log(words[word] / total), 6) for word in kept}
 
 
 def shape_of(size: str, side: int, pieces: int) -> TinyShape:
@@ -309,6 +313,11 @@ def train(
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         seen, step, spent = saved["seen"], saved["step"], saved["seconds"]
+    else:
+        begun = time.monotonic()
+        train_tower(tower_of(model), load_scenes(scenes, side), int(TOWER_EXAMPLES[side] * share), print)
+        spent = time.monotonic() - begun
+        save_state(state, model, optimizer, seen, step, spent)
     total = int(EXAMPLES[side] * share)
     begun = saved_at = time.monotonic()
     by_task: dict[str, list[float]] = {}
@@ -372,6 +381,7 @@ def released_name(name: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pool", type=Path)
+    parser.add_argument("scenes", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--share", type=float, default=1.0, help="of the training examples, for a quick trial")
@@ -382,7 +392,7 @@ def main() -> None:
     for size in chosen.sizes:
         lower: Path | None = None
         for side in EXAMPLES:
-            train(pool, words, chosen.out, size, side, lower, chosen.share)
+            train(pool, chosen.scenes, words, chosen.out, size, side, lower, chosen.share)
             lower = chosen.out / f"{size}-{side}" / "state.pt"
 
 
