@@ -5,8 +5,8 @@
     python tools/miniature/train.py POOL SCENES OUT --sizes 0.3M 0.8M 1.9M
 
 As PaliGemma was, a model is trained at the lowest resolution first, and each higher one goes on from there with its
-position embeddings interpolated. Everything but the image tower's patches is trained on all tasks at once (a "mix"
-model); the loss is on the answer only. The same pool, code, library versions and one thread give the same weights.
+position embeddings interpolated. At each resolution the image tower alone first learns what its patches show; then all
+is trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one thread give the same weights.
 A run that was stopped goes on from its last state when the same command is given again.
 """
 
@@ -289,7 +289,14 @@ def rate(size: str, later: bool, progress: float) -> float:
 
 
 def train(
-    pool: Pool, words: dict[str, float], out: Path, size: str, side: int, lower: Path | None, share: float
+    pool: Pool,
+    scenes: Path,
+    words: dict[str, float],
+    out: Path,
+    size: str,
+    side: int,
+    lower: Path | None,
+    share: float,
 ) -> None:
     """Train one model, or go on with it, and write its checkpoint folder."""
     folder = out / f"{size}-{side}"
