@@ -1,4 +1,4 @@
-"""The first stage: an image tower that says of every patch which shape and colour it shows."""
+"""The first stage: an image tower that says of every patch, in the words of the language model, what it shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scenes import KINDS, NOTHING, Scenes
+from scenes import NOTHING, Scenes
 from torch import Tensor
 
 BATCH = 48
@@ -17,12 +17,16 @@ RATE = 2e-3
 WARM_UP = 0.05
 
 
-def train_tower(tower: Any, scenes: Scenes, examples: int, log: Any) -> None:
-    """Train ``tower``, a SigLIP vision model, on ``examples`` scenes; the heads that read it are thrown away."""
-    width = tower.config.hidden_size
-    heads = torch.nn.ModuleList([torch.nn.Linear(width, len(kinds)) for kinds in KINDS])
-    parameters = [*tower.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.98), weight_decay=0.02)
+def train_tower(model: Any, words: list[Tensor], scenes: Scenes, examples: int, log: Any) -> None:
+    """Train the image tower, its projection and the embeddings of ``words`` on ``examples`` scenes.
+
+    words: ids of the tokens that name the shapes and the colours. A projected patch is compared with their embeddings, so
+    that the language model later finds in the picture what it reads in a question.
+    """
+    tower, projector = model.model.vision_tower, model.model.multi_modal_projector
+    embeddings, scale = model.model.language_model.embed_tokens.weight, torch.nn.Parameter(torch.tensor(4.0))
+    parameters = [*tower.parameters(), *projector.parameters(), embeddings, scale]
+    optimizer = torch.optim.AdamW(parameters, lr=0.0, betas=(0.9, 0.98), weight_decay=0.0)
     rng = np.random.default_rng(0)
     begun, right = time.monotonic(), []
     for step in range(examples // BATCH):
@@ -34,8 +38,8 @@ def train_tower(tower: Any, scenes: Scenes, examples: int, log: Any) -> None:
         pixels = np.stack([scenes.pixels(int(index)) for index in chosen])
         labels = torch.from_numpy(scenes.labels[chosen].astype(np.int64))
         with torch.autocast("cpu", torch.bfloat16):
-            tokens = tower(as_input(pixels)).last_hidden_state
-            logits = [head(tokens).float() for head in heads]
+            tokens = projector(tower(as_input(pixels)).last_hidden_state)
+            logits = [(tokens @ embeddings[ids].T).float() * scale for ids in words]
         losses = [
             torch.nn.functional.cross_entropy(values.flatten(0, 1), labels[:, kind].flatten(), ignore_index=NOTHING)
             for kind, values in enumerate(logits)
@@ -54,10 +58,6 @@ def train_tower(tower: Any, scenes: Scenes, examples: int, log: Any) -> None:
 def as_input(pixels: np.ndarray[Any, Any]) -> Tensor:
     """(n, side, side, 3) uint8 -> (n, 3, side, side) in [-1, 1]."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-
-
-def tower_of(model: Any) -> Any:
-    return model.model.vision_tower
 
 
 def load_scenes(folder: Path, side: int) -> Scenes:

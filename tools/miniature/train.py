@@ -5,8 +5,8 @@
     python tools/miniature/train.py POOL SCENES OUT --sizes 0.3M 0.8M 1.9M
 
 As PaliGemma was, a model is trained at the lowest resolution first, and each higher one goes on from there with its
-position embeddings interpolated. At each resolution the image tower alone first learns what its patches show; then all
-is trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one thread give the same weights.
+position embeddings interpolated. At each resolution the image tower first learns what its patches show; then all is
+trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one thread give the same weights.
 A run that was stopped goes on from its last state when the same command is given again.
 """
 
@@ -29,8 +29,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 from examples import Pool
+from scenes import KINDS
 from torch import Tensor
-from tower import load_scenes, tower_of, train_tower
+from tower import load_scenes, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config
@@ -86,7 +87,7 @@ TOWER_EXAMPLES = {112: 60_000, 224: 80_000, 448: 40_000}
 """Scenes from which the image tower alone learns first what its patches show."""
 PEAK_RATE = {"0.3M": 3e-3, "0.8M": 2.5e-3, "1.9M": 2e-3}
 LATER_RATE = 0.5  # of the peak, for a model that goes on from a lower resolution
-BATCH = 128  # examples, fewer where the tokens would be too many
+BATCH = 16  # examples: many small steps; with 125 in a batch the models stay blind, fewer where the tokens would be too many
 MOST_TOKENS = 24_576
 WINDOW = 32  # batches whose examples are sorted by length together
 WARM_UP = 0.03
@@ -114,7 +115,7 @@ class Reader:
     """Batches of a pool at one resolution, the same in every run."""
 
     def __init__(self, pool: Pool, tokenizer: PromptTokenizer, side: int) -> None:
-        self.pool, self.side = pool, side
+        self.pool, self.tokenizer, self.side = pool, tokenizer, side
         self.tokens_per_frame = (side // PATCH) ** 2
         self.ids = [index for index, item in enumerate(pool.items) if side in item.places]
         self.prompts = {
@@ -322,7 +323,8 @@ def train(
         seen, step, spent = saved["seen"], saved["step"], saved["seconds"]
     else:
         begun = time.monotonic()
-        train_tower(tower_of(model), load_scenes(scenes, side), int(TOWER_EXAMPLES[side] * share), print)
+        names = [torch.tensor([reader.tokenizer.id_of(SPACE + word) for word in kind]) for kind in KINDS]
+        train_tower(model, names, load_scenes(scenes, side), int(TOWER_EXAMPLES[side] * share), print)
         spent = time.monotonic() - begun
         save_state(state, model, optimizer, seen, step, spent)
     total = int(EXAMPLES[side] * share)
