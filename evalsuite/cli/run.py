@@ -41,6 +41,13 @@ if TYPE_CHECKING:
     help="Folder with one subfolder per task: data for --data files, media that hub records only name.",
 )
 @click.option("--data-seed", default=0, show_default=True, help="Seed of the synthetic world.")
+@click.option(
+    "--data-scale",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Times as many examples of the synthetic world as the specs say (8 to 32 for each split).",
+)
 @click.option("--splits", metavar="NAMES", help="Splits to run, comma-separated. [default: those that papers report]")
 @click.option(
     "--protocol",
@@ -183,6 +190,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
         data=given["data"],
         data_dir=given["data_dir"],
         data_seed=given["data_seed"],
+        data_scale=given["data_scale"],
         limit=Limit.parse(given["limit"]) if given["limit"] else None,
         attributes=attributes,
         options=options,

@@ -82,7 +82,11 @@ class RunAnswers:
         spec = TaskSpec.model_validate(self.kept_spec(task))
         folder = asked.get("data_dir")
         return open_task_data(
-            spec, asked["data"], data_dir=Path(folder) if folder else None, seed=asked.get("data_seed", 0)
+            spec,
+            asked["data"],
+            data_dir=Path(folder) if folder else None,
+            seed=asked.get("data_seed", 0),
+            scale=asked.get("data_scale", 1),
         )
 
     def answers(self, task: str, split: str) -> list[StoredAnswer]:

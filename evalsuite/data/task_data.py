@@ -97,37 +97,39 @@ def has_kind(spec: TaskSpec, kind: str) -> bool:
 
 
 def open_task_data(
-    spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0, raw: bool = False
+    spec: TaskSpec, kind: str, *, data_dir: Path | None = None, seed: int = 0, scale: int = 1, raw: bool = False
 ) -> TaskData:
     """The data of a task.
 
     kind: ``synthetic``, ``hub`` or ``files``.
     data_dir: for ``files``, the folder with ``<task id>/<split>.jsonl`` (or ``<split>.jsonl`` itself); for ``hub``, the
         folder of media that the hub's records only name.
-    seed: of the synthetic world.
+    seed, scale: of the synthetic world; it has ``scale`` times the examples that the spec says.
     raw: the source gives the first table alone, all its columns, none of them required: for looking at data.
     Raises UnknownName, SpecError for an expression that does not compile, DataError when the spec lacks the kind or
     the folder is not there.
     """
-    openers: dict[str, Callable[..., TaskData]] = {"synthetic": _synthetic, "hub": _hub, "files": _files}
-    if kind not in openers:
+    openers: dict[str, Callable[..., TaskData]] = {"hub": _hub, "files": _files}
+    if kind not in KINDS:
         raise UnknownName("kind of data", kind, KINDS)
     if not has_kind(spec, kind):
         there = [name for name in KINDS if has_kind(spec, name)]
         raise DataError(f"{spec.id}: there is no {kind} source for this task. Use --data {' or --data '.join(there)}")
-    return openers[kind](spec, data_dir, seed, raw)
+    if kind == "synthetic":
+        return _synthetic(spec, seed, scale)
+    return openers[kind](spec, data_dir, raw)
 
 
-def _synthetic(spec: TaskSpec, _data_dir: Path | None, seed: int, _raw: bool) -> TaskData:
+def _synthetic(spec: TaskSpec, seed: int, scale: int) -> TaskData:
     from evalsuite.data.synthetic import SyntheticSource
 
     synthetic = spec.data.synthetic
     assert synthetic is not None
-    source = SyntheticSource(synthetic.generator, synthetic.parameters, synthetic.size, seed)
+    source = SyntheticSource(synthetic.generator, synthetic.parameters, synthetic.size * scale, seed)
     return TaskData(spec, "synthetic", source, Mapper(spec, spec.fields, None))
 
 
-def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> TaskData:
+def _hub(spec: TaskSpec, data_dir: Path | None, raw: bool) -> TaskData:
     from evalsuite.data.hub import ANY_COLUMN, HubSource
 
     hub = spec.data.hub
@@ -141,7 +143,7 @@ def _hub(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> TaskDa
     return TaskData(spec, "hub", JoinedSource(source, source, joins) if joins and not raw else source, mapper)
 
 
-def _files(spec: TaskSpec, data_dir: Path | None, _seed: int, raw: bool) -> TaskData:
+def _files(spec: TaskSpec, data_dir: Path | None, raw: bool) -> TaskData:
     from evalsuite.data.files import ANY_COLUMN, FilesSource
 
     if data_dir is None:

@@ -96,6 +96,7 @@ class RunConfig:
     """One run: one model (or template) under one set of attributes on some tasks.
 
     options: the backend's own settings. metric_options: metric -> parameter -> value, beside what the specs say.
+    data_seed, data_scale: of the synthetic world: which examples, and how many times what the specs say.
     splits: names of splits; None for the reported ones of each task. Tasks without any of them are left out.
     protocol: whose rule gives the headline value, ``paligemma`` or ``official``; answers do not depend on it.
     lock: lock file of ``evalsuite data lock``; its revisions are loaded, and other data than it holds are refused.
@@ -113,6 +114,7 @@ class RunConfig:
     data: str = "synthetic"
     data_dir: Path | None = None
     data_seed: int = 0
+    data_scale: int = 1
     limit: Limit | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
@@ -146,6 +148,8 @@ class RunConfig:
             raise UsageError(f"--time-limit {self.time_limit:g}: give a number of seconds greater than 0")
         if self.data == "files" and self.data_dir is None:
             raise UsageError("--data files needs --data-dir DIR, the folder with one subfolder per task")
+        if self.data_scale < 1 or (self.data_scale > 1 and self.data != "synthetic"):
+            raise UsageError(f"--data-scale {self.data_scale}: a whole number from 1, and for --data synthetic alone")
         if self.lock is not None and self.data == "synthetic":
             raise UsageError("--lock is for --data hub or files: synthetic data follow from their seed alone")
         for name, value in self.attributes.items():
@@ -179,6 +183,7 @@ class RunConfig:
             "data": self.data,
             "data_dir": str(self.data_dir) if self.data_dir else None,
             "data_seed": self.data_seed,
+            **({"data_scale": self.data_scale} if self.data_scale != 1 else {}),
             "limit": str(self.limit) if self.limit else None,
             **({"splits": list(self.splits)} if self.splits else {}),
             **({"lock": str(self.lock)} if self.lock else {}),

@@ -209,7 +209,7 @@ def _check_metrics(spec: TaskSpec) -> None:
 
 
 def _open_data(spec: TaskSpec, config: RunConfig, lock: Lock | None) -> TaskData:
-    data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed)
+    data = open_task_data(spec, config.data, data_dir=config.data_dir, seed=config.data_seed, scale=config.data_scale)
     if lock is not None:
         check_source(lock, data, _splits(spec, config))
     data.check(_splits(spec, config), images=config.needs_images)

@@ -49,6 +49,7 @@ def run_config(spec: StudySpec, cell: Cell, folder: Path, specs: tuple[Path, ...
         data=spec.data,
         data_dir=Path(spec.data_dir) if spec.data_dir else None,
         data_seed=spec.data_seed,
+        data_scale=spec.data_scale,
         limit=Limit.parse(str(spec.limit)) if spec.limit is not None else None,
         attributes=dict(cell.attributes),
         options={name: _option(value) for name, value in spec.options.items()},

@@ -46,6 +46,7 @@ class StudySpec(Model):
     data: str = "synthetic"
     data_dir: str | None = None
     data_seed: int = 0
+    data_scale: int = Field(default=1, ge=1)
     limit: str | int | None = None
     protocol: str = "paligemma"
     options: dict[str, str | int | float | bool] = Field(default_factory=dict, description="settings of the backend")

@@ -114,7 +114,11 @@ def _open_data(run: RunAnswers, task: str) -> TaskData | str:
         spec = TaskSpec.model_validate(run.kept_spec(task))
         folder = asked.get("data_dir")
         return open_task_data(
-            spec, asked["data"], data_dir=Path(folder) if folder else None, seed=asked.get("data_seed", 0)
+            spec,
+            asked["data"],
+            data_dir=Path(folder) if folder else None,
+            seed=asked.get("data_seed", 0),
+            scale=asked.get("data_scale", 1),
         )
     except (EvalsuiteError, ValueError) as error:
         return f"the data of this run cannot be opened: {error}"

@@ -106,6 +106,11 @@ def test_a_smaller_size_gives_the_first_records_of_a_larger_one(name: str) -> No
     assert records(name, 3) == records(name, 9)[:3]
 
 
+def test_records_can_begin_anywhere() -> None:
+    source = SyntheticSource("captions", {}, 6)
+    assert [*source.records_from("val", 4)] == [*source.records("val")][4:]
+
+
 def test_count_and_fingerprint_say_what_the_data_is() -> None:
     source = SyntheticSource("captions", {"max_objects": 3}, 5, seed=2)
     assert source.count("val") == 5 == len(list(source.records("val")))

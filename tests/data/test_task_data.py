@@ -204,6 +204,8 @@ def test_the_synthetic_world_gets_generator_parameters_size_and_seed(monkeypatch
     synthetic = {"synthetic": {"generator": "shapes", "parameters": {"count": 3}, "size": 7}}
     data = open_task_data(spec(synthetic), "synthetic", seed=9)
     assert data.source.told == ("shapes", {"count": 3}, 7, 9)  # type: ignore[attr-defined]
+    larger = open_task_data(spec(synthetic), "synthetic", scale=3)
+    assert larger.source.told == ("shapes", {"count": 3}, 21, 0)  # type: ignore[attr-defined]
 
 
 def test_images_that_hub_records_only_name_come_from_the_data_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,12 +45,19 @@ def test_the_folder_name_depends_on_what_changes_answers_only() -> None:
     base = RunConfig(backend="torch")
     assert RunConfig(backend="torch", workers=7, max_errors=ErrorBudget(0)).folder() == base.folder()
     assert RunConfig(backend="torch", attributes={"seed": 1}).folder() != base.folder()
+    assert RunConfig(backend="torch", data_scale=4).folder() != base.folder()
     assert RunConfig(backend="torch", out=Path("x")).folder() == Path("x")
 
 
 def test_an_unknown_kind_of_data_gets_a_suggestion() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'synthetic'"):
         RunConfig(backend="torch", data="synthetics")
+
+
+@pytest.mark.parametrize("settings", [{"data_scale": 0}, {"data_scale": 2, "data": "hub"}])
+def test_only_the_synthetic_world_can_be_larger(settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="--data-scale"):
+        RunConfig(backend="torch", **settings)
 
 
 def test_local_files_need_a_folder() -> None:

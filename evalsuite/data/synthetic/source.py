@@ -31,8 +31,12 @@ class SyntheticSource:
 
     def records(self, split: str) -> Iterator[Record]:
         """Records 0 .. size - 1. Each depends on its index alone: a smaller size gives the first of a larger one."""
+        return self.records_from(split, 0)
+
+    def records_from(self, split: str, start: int) -> Iterator[Record]:
+        """Records ``start`` .. size - 1."""
         make = generators()[self.generator].make
-        for index in range(self.size):
+        for index in range(start, self.size):
             rng = SeededRandom(GENERATOR_VERSION, self.seed, self.generator, split, index)
             yield make(rng, index, {**self.parameters, "split": split})
 
