@@ -10,7 +10,7 @@ itself. Predictions and results are then compared with those of an uninterrupted
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import random
 import signal
 import statistics
@@ -28,16 +28,21 @@ PAUSE = 0.4  # seconds of the backend for a batch
 PER_SECOND = 16  # examples: eight in PAUSE, less what restarts take
 
 
-def ended(process: subprocess.Popen[str], seconds: float) -> int | None:
-    """Peak memory in MB of a process that ends within so many seconds, else None."""
+def ended(process: subprocess.Popen[str], seconds: float, peak: int = 0) -> tuple[bool, int]:
+    """Whether a process ended within so many seconds, and the most memory in MB that it was seen with, ``peak`` before.
+
+    As the system knows it while the process lives; what it reports at the end counts the memory of the process that
+    started it, too.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        number, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if number:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return usage.ru_maxrss // 1024
+        if process.poll() is not None:
+            return True, peak
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peak = max([peak, *(int(line.split()[1]) // 1024 for line in status.splitlines() if "VmHWM" in line)])
         time.sleep(0.05)
-    return None
+    return False, peak
 
 
 class Soak:
@@ -55,15 +60,14 @@ class Soak:
         """Give the command once, and stop its process at a random moment; whether it ended by itself."""
         at_start = stored(self.out)
         process = self.world.start(self.out)
-        peak = ended(process, self.chance.uniform(*self.gaps))
-        alone = peak is not None
-        if peak is None:
+        alone, peak = ended(process, self.chance.uniform(*self.gaps))
+        if not alone:
             name = self.chance.choice(list(SIGNALS))
             before = stored(self.out)
             begin = time.monotonic()
             process.send_signal(SIGNALS[name])
-            peak = ended(process, 3600)
-            if peak is None:
+            over, peak = ended(process, 3600, peak)
+            if not over:
                 raise SystemExit(f"{name} did not end the process within an hour")
             self.slowest = max(self.slowest, time.monotonic() - begin)
             self.stops[name] += 1
