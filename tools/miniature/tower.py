@@ -20,8 +20,8 @@ WARM_UP = 0.05
 def train_tower(model: Any, words: list[Tensor], scenes: Scenes, examples: int, log: Any) -> None:
     """Train the image tower, its projection and the embeddings of ``words`` on ``examples`` scenes.
 
-    words: ids of the tokens that name the shapes and the colours. A projected patch is compared with their embeddings, so
-    that the language model later finds in the picture what it reads in a question.
+    words: ids of the tokens that name the shapes and the colours. A projected patch is compared with their embeddings,
+    so that the language model later finds in the picture what it reads in a question.
     """
     tower, projector = model.model.vision_tower, model.model.multi_modal_projector
     embeddings, scale = model.model.language_model.embed_tokens.weight, torch.nn.Parameter(torch.tensor(4.0))

@@ -6,8 +6,8 @@
 
 As PaliGemma was, a model is trained at the lowest resolution first, and each higher one goes on from there with its
 position embeddings interpolated. At each resolution the image tower first learns what its patches show; then all is
-trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one thread give the same weights.
-A run that was stopped goes on from its last state when the same command is given again.
+trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one
+thread give the same weights. A run that was stopped goes on from its last state when the same command is given again.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ TOWER_EXAMPLES = {112: 60_000, 224: 80_000, 448: 40_000}
 """Scenes from which the image tower alone learns first what its patches show."""
 PEAK_RATE = {"0.3M": 3e-3, "0.8M": 2.5e-3, "1.9M": 2e-3}
 LATER_RATE = 0.5  # of the peak, for a model that goes on from a lower resolution
-BATCH = 16  # examples: many small steps; with 125 in a batch the models stay blind, fewer where the tokens would be too many
+BATCH = 16  # examples, or fewer: many small steps; with 125 in a batch the models stay blind
 MOST_TOKENS = 24_576
 WINDOW = 32  # batches whose examples are sorted by length together
 WARM_UP = 0.03
