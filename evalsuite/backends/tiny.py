@@ -60,8 +60,6 @@ class TinyShape:
     vision_layers: int = 2
     vision_heads: int = 4
     vocabulary: int = VOCABULARY_SIZE
-    image_token: int = IMAGE_TOKEN_ID
-    patch: int = PATCH
     row_spread: float | None = None
     largest_gain: float = 2.0
 
@@ -72,7 +70,7 @@ class TinyShape:
 
     @property
     def image_tokens(self) -> int:
-        return (self.resolution // self.patch) ** 2
+        return (self.resolution // PATCH) ** 2
 
     def digest(self) -> str:
         text = json.dumps({"recipe": RECIPE, **asdict(self)}, sort_keys=True)
@@ -229,7 +227,7 @@ def model_config(shape: TinyShape) -> dict[str, Any]:
         "num_hidden_layers": shape.vision_layers,
         "num_attention_heads": shape.vision_heads,
         "image_size": shape.resolution,
-        "patch_size": shape.patch,
+        "patch_size": PATCH,
         "num_image_tokens": shape.image_tokens,
         "projection_dim": shape.hidden,
         "vision_use_head": False,
@@ -240,7 +238,7 @@ def model_config(shape: TinyShape) -> dict[str, Any]:
         "bos_token_id": 2,
         "eos_token_id": 1,
         "pad_token_id": 0,
-        "image_token_index": shape.image_token,
+        "image_token_index": IMAGE_TOKEN_ID,
         "hidden_size": shape.hidden,
         "projection_dim": shape.hidden,
         "torch_dtype": "float32",
@@ -329,9 +327,9 @@ def _language_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
 
 def _vision_weights(shape: TinyShape, draw: _Draw) -> dict[str, Array]:
     hidden, root = shape.vision_hidden, "vision_tower.vision_model."
-    patch_std = 1.5 / (3 * shape.patch**2) ** 0.5
+    patch_std = 1.5 / (3 * PATCH**2) ** 0.5
     weights = {
-        f"{root}embeddings.patch_embedding.weight": draw.normal(hidden, 3, shape.patch, shape.patch, std=patch_std),
+        f"{root}embeddings.patch_embedding.weight": draw.normal(hidden, 3, PATCH, PATCH, std=patch_std),
         f"{root}embeddings.patch_embedding.bias": draw.normal(hidden, std=0.1),
         f"{root}embeddings.position_embedding.weight": draw.normal(shape.image_tokens, hidden, std=0.3),
         "multi_modal_projector.linear.weight": draw.linear(shape.hidden, hidden),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ BYTES = [f"<0x{value:02X}>" for value in range(256)]
 CHARACTERS = ["\n", SPACE, *string.digits, *string.ascii_letters, *string.punctuation]
 PIECES = [*CONTROL, *BYTES, *CHARACTERS, *(SPACE + word for word in WORDS), *(w for w in WORDS if len(w) > 1)]
 IMAGE_TOKEN_ID = len(PIECES) + len(LOCATIONS) + len(SEGMENTS)
-VOCABULARY_SIZE = -(-(IMAGE_TOKEN_ID + 1) // 64) * 64
+VOCABULARY_SIZE = -(-(IMAGE_TOKEN_ID + 1) // 64) * 64  # rows of the embedding, padded as in the released models
 
 
 def row_scales(end_scale: float) -> NDArray[np.float32]:
@@ -61,12 +60,9 @@ def row_scales(end_scale: float) -> NDArray[np.float32]:
     return scales
 
 
-def write_tokenizer(folder: Path, words: Mapping[str, float] | None = None) -> None:
-    """Write ``tokenizer.json`` and ``tokenizer_config.json`` as the tokenizers library reads them.
-
-    words: pieces of more than one character with their log-probabilities, in the place of the tiny model's word list.
-    """
-    text = json.dumps(tokenizer_json(scored_pieces(words)), ensure_ascii=False, separators=(",", ":"))
+def write_tokenizer(folder: Path) -> None:
+    """Write ``tokenizer.json`` and ``tokenizer_config.json`` as the tokenizers library reads them."""
+    text = json.dumps(tokenizer_json(), ensure_ascii=False, separators=(",", ":"))
     (folder / "tokenizer.json").write_text(text + "\n", "utf-8")
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -83,12 +79,12 @@ def write_tokenizer(folder: Path, words: Mapping[str, float] | None = None) -> N
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
-def tokenizer_json(pieces: list[tuple[str, float]]) -> dict[str, Any]:
+def tokenizer_json() -> dict[str, Any]:
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": _added_tokens(len(pieces)),
+        "added_tokens": _added_tokens(),
         "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
         "pre_tokenizer": None,
         "post_processor": None,
@@ -100,26 +96,21 @@ def tokenizer_json(pieces: list[tuple[str, float]]) -> dict[str, Any]:
                 {"type": "Fuse"},
             ],
         },
-        "model": {"type": "Unigram", "unk_id": 3, "byte_fallback": True, "vocab": [list(piece) for piece in pieces]},
+        "model": {"type": "Unigram", "unk_id": 3, "byte_fallback": True, "vocab": _scored_pieces()},
     }
 
 
-def scored_pieces(words: Mapping[str, float] | None = None) -> list[tuple[str, float]]:
+def _scored_pieces() -> list[list[Any]]:
     """Each piece with its log-probability: a word beats its spelling, control tokens are never read from text."""
     first_word = len(CONTROL) + len(BYTES) + len(CHARACTERS)
     scores = [-1000.0] * len(CONTROL) + [-20.0] * len(BYTES) + [-10.0] * len(CHARACTERS)
-    spelling = list(zip(PIECES[:first_word], scores, strict=True))
-    return [*spelling, *(dict.fromkeys(PIECES[first_word:], -5.0) if words is None else words).items()]
+    scores += [-5.0] * (len(PIECES) - first_word)
+    return [[piece, score] for piece, score in zip(PIECES, scores, strict=True)]
 
 
-def vocabulary_size(pieces: int) -> int:
-    """Rows of the embedding for so many pieces of text, padded as in the released models."""
-    return -(-(pieces + len(LOCATIONS) + len(SEGMENTS) + 1) // 64) * 64
-
-
-def _added_tokens(pieces: int) -> list[dict[str, Any]]:
+def _added_tokens() -> list[dict[str, Any]]:
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     marks = [(index, token, True) for index, token in enumerate(CONTROL)]
-    marks += [(pieces + index, token, False) for index, token in enumerate(LOCATIONS + SEGMENTS)]
-    marks.append((pieces + len(LOCATIONS) + len(SEGMENTS), "<image>", True))
+    marks += [(len(PIECES) + index, token, False) for index, token in enumerate(LOCATIONS + SEGMENTS)]
+    marks.append((IMAGE_TOKEN_ID, "<image>", True))
     return [{"id": index, "content": token, **plain, "special": special} for index, token, special in marks]
