@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,24 +95,7 @@ def own_task(tmp_path: Path) -> Callable[..., Path]:
     def write(rows: list[dict[str, Any]], **changes: Any) -> Path:
         import yaml
 
-        spec = yaml.safe_load(
-            textwrap.dedent("""
-            id: own
-            version: 1
-            title: Own task
-            family: vqa
-            description: Repeat the question.
-            citation: none
-            license: CC0-1.0
-            transfer: own
-            splits: [{name: test}]
-            data: {files: {format: records}}
-            fields: {id: id, references: answer, values: {question: question}}
-            prompt: {prefix: "{question}"}
-            decoding: {max_new_tokens: 4}
-            metrics: [{name: exact_match, headline: true}]
-        """)
-        )
+        spec = yaml.safe_load((Path(__file__).parent / "fixtures" / "own_task.yaml").read_text("utf-8"))
         spec.update(changes)
         (tmp_path / "specs").mkdir(exist_ok=True)
         (tmp_path / "specs" / "own.yaml").write_text(yaml.safe_dump(spec))

@@ -11,6 +11,7 @@ from typing import Any
 from evalsuite._version import __version__
 from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.resolve import DEFAULT_MODEL
 from evalsuite.benchmarking.inputs import EXTEND_STEPS, PROMPT_TOKENS
 from evalsuite.benchmarking.machine import machine
 from evalsuite.benchmarking.worker import BackendProcess, PhaseSeconds
@@ -128,7 +129,7 @@ def bench(config: BenchConfig) -> BenchResult:
                 agreements.append(_agreement(processes, config.prompts))
             for process in processes:
                 versions.update(process.loaded.facts.get("versions", {}))
-    return BenchResult(config.model or "miniature", tuple(rows), tuple(agreements), described, versions)
+    return BenchResult(config.model or DEFAULT_MODEL, tuple(rows), tuple(agreements), described, versions)
 
 
 def _side(config: BenchConfig, name: str, options: dict[str, str]) -> tuple[str, BackendOptions]:

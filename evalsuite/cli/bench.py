@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from evalsuite.cli.parsing import parse_names, parse_pairs, parse_value
-from evalsuite.cli.printing import say
+from evalsuite.cli.printing import say, table_console
 from evalsuite.errors import UsageError
 
 
@@ -64,8 +63,6 @@ def command(**given: Any) -> int:
 
 
 def _text(result: Any, form: str) -> str:
-    from rich.console import Console
-
     from evalsuite.benchmarking.tables import result_tables
     from evalsuite.reports import to_markdown, to_terminal
 
@@ -74,7 +71,7 @@ def _text(result: Any, form: str) -> str:
     tables = result_tables(result)
     if form == "markdown":
         return "\n".join(to_markdown(table) for table in tables).rstrip("\n")
-    console = Console(color_system=None) if sys.stdout.isatty() else Console(width=200)
+    console = table_console(color_system=None)
     with console.capture() as captured:
         for table in tables:
             console.print(to_terminal(table, console.width))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalsuite.cli.printing import say, say_json
+from evalsuite.cli.printing import say, say_json, table_console
 from evalsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,11 +81,9 @@ def _record(row: SplitComparison) -> dict[str, Any]:
 
 
 def _print(rows: Sequence[SplitComparison], flips: int) -> None:
-    from rich.console import Console
-
     from evalsuite.reports import to_terminal
 
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = table_console()
     for second in dict.fromkeys(row.second for row in rows):
         chosen = [row for row in rows if row.second == second]
         console.print(to_terminal(_table(chosen), console.width))

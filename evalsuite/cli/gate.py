@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from evalsuite.cli.printing import say
+from evalsuite.cli.printing import say, table_console
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -97,12 +96,10 @@ def _write(
 
 
 def _print(verdicts: Sequence[Verdict]) -> None:
-    from rich.console import Console
-
     from evalsuite.comparison.gate import overall
     from evalsuite.reports import to_terminal
 
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = table_console()
     console.print(to_terminal(_table(verdicts), console.width))
     say(f"verdict: {overall(verdicts)}")
 

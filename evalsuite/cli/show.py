@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.cli.printing import say, say_json
+from evalsuite.cli.printing import say, say_json, table_console
 
 if TYPE_CHECKING:
     from evalsuite.api import RunResult
@@ -74,11 +73,9 @@ def print_plan(plan: Plan) -> None:
 
 def print_rows(rows: Sequence[ResultRow]) -> None:
     """The headline table of these results; cut to no width where the output is not a terminal."""
-    from rich.console import Console
-
     from evalsuite.reports import run_table, to_terminal
 
-    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console = table_console()
     console.print(to_terminal(run_table(rows), console.width))
 
 

@@ -109,7 +109,6 @@ def open_task_data(
     Raises UnknownName, SpecError for an expression that does not compile, DataError when the spec lacks the kind or
     the folder is not there.
     """
-    openers: dict[str, Callable[..., TaskData]] = {"hub": _hub, "files": _files}
     if kind not in KINDS:
         raise UnknownName("kind of data", kind, KINDS)
     if not has_kind(spec, kind):
@@ -117,7 +116,7 @@ def open_task_data(
         raise DataError(f"{spec.id}: there is no {kind} source for this task. Use --data {' or --data '.join(there)}")
     if kind == "synthetic":
         return _synthetic(spec, seed, scale)
-    return openers[kind](spec, data_dir, raw)
+    return (_hub if kind == "hub" else _files)(spec, data_dir, raw)
 
 
 def _synthetic(spec: TaskSpec, seed: int, scale: int) -> TaskData:

@@ -73,22 +73,7 @@ def create(options):
 '''
 
 
-SPEC = """
-id: own
-version: 1
-title: Own task
-family: vqa
-description: Repeat the question.
-citation: none
-license: CC0-1.0
-transfer: own
-splits: [{name: test}]
-data: {files: {format: records}}
-fields: {id: id, references: answer, values: {question: question}}
-prompt: {prefix: "{question}"}
-decoding: {max_new_tokens: 4}
-metrics: [{name: exact_match, headline: true}]
-"""
+SPEC = (Path(__file__).parents[1] / "fixtures" / "own_task.yaml").read_text("utf-8")
 
 
 @dataclass(frozen=True)

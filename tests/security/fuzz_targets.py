@@ -200,21 +200,7 @@ TARGETS: dict[str, Target] = {
     "written text": written_text,
 }
 
-SPEC = """id: own
-version: 1
-title: Own task
-family: vqa
-description: Repeat the question.
-citation: none
-license: CC0-1.0
-transfer: own
-splits: [{name: test}]
-data: {files: {format: records}}
-fields: {id: id, references: answer, values: {question: question}}
-prompt: {prefix: "{question}"}
-decoding: {max_new_tokens: 4}
-metrics: [{name: exact_match, headline: true}]
-"""
+SPEC = (Path(__file__).parents[1] / "fixtures" / "own_task.yaml").read_text("utf-8")
 
 SEEDS: dict[str, list[str]] = {
     "spec loader": [SPEC, "kind: group\nid: g\nversion: 1\n"],
