@@ -52,16 +52,17 @@ def main() -> None:
 
 
 def card(trained: Path, study: Path, units: int) -> str:
-    from train import EXAMPLES
+    from train import STEPS, TOWER_STEPS
 
     folders = [miniature_checkpoint({"size": size, "resolution": side}) for size, side in CELLS]
     total = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
-    seen = ", ".join(f"{count:,} examples at {side} px" for side, count in EXAMPLES.items())
+    seen = ", ".join(f"{TOWER_STEPS[side]:,} and {count:,} at {side} px" for side, count in STEPS.items())
     rows = []
     for folder in folders:
         words, pixels = parameters(folder)
         spent = last_line(trained / folder.name / "log.jsonl")
-        rows.append(f"| {folder.name} | {words:,} / {pixels:,} | {spent['of']:,} | {spent['seconds'] / 60:.0f} |\n")
+        minutes, named = spent["seconds"] / 60, spent["named"]
+        rows.append(f"| {folder.name} | {words:,} / {pixels:,} | {named:.0%} | {minutes:.0f} |\n")
     return TEMPLATE.read_text("utf-8").format(
         sizes=", ".join(SIZES),
         sides=", ".join(map(str, RESOLUTIONS)),
@@ -70,7 +71,7 @@ def card(trained: Path, study: Path, units: int) -> str:
         megabytes=total / 1e6,
         examples=sum(round(share * units) for share in SHARES.values()),
         tasks=len(SHARES),
-        seen=seen,
+        steps=seen,
         units=units,
         costs="".join(rows),
         results=table(study),

@@ -216,7 +216,9 @@ def target_of(spec: TaskSpec, references: Sequence[Any]) -> str:
     """What the model is taught to say: the first reference, or what most annotators said, or the exact structure."""
     metric = spec.headline().name
     if metric in TARGETS:
-        return perfect_answer(metric, references)
+        return " ; ".join(sorted(perfect_answer(metric, references).split(" ; ")))  # in the order of reading
+    if metric == "paired_accuracy":  # which ignores case, and POPE asks the same in small letters
+        return str(references[0]["answer"]).lower()
     if metric == "science_qa":
         return f"The answer is {'ABCDEFGH'[references[0]['answer']]}."
     if metric == "toxicity":

@@ -1,13 +1,15 @@
-"""Train the miniature PaliGemma 2 family: three sizes, each at 112, then 224, then 448 pixels.
+"""Train the miniature PaliGemma 2 family: three sizes, each at 224, then 112 and 448 pixels.
 
     python tools/miniature/examples.py POOL
     python tools/miniature/scenes.py SCENES
     python tools/miniature/train.py POOL SCENES OUT --sizes 0.3M 0.8M 1.9M
 
-As PaliGemma was, a model is trained at the lowest resolution first, and each higher one goes on from there with its
-position embeddings interpolated. At each resolution the image tower first learns what its patches show; then all is
-trained on all tasks at once (a "mix" model), the loss on the answer only. The same pool, code, library versions and one
-thread give the same weights. A run that was stopped goes on from its last state when the same command is given again.
+As PaliGemma was, a model is trained at 224 pixels first, and each other resolution goes on from there with position
+embeddings interpolated. At each resolution the image tower first learns what its patches show (tower.py); then
+all is trained on all tasks at once (a "mix" model), the loss on the answer only: one half of the steps ask many
+questions about a few scenes, the other half one question each of the pool of all tasks. The same pool, scenes, code,
+library versions and one thread give the same weights. A run that was stopped goes on from its last state when the same
+command is given again.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
+from batches import EVERYTHING, LOOKING, SHORT_ONES, Batch, PoolQuestions, SceneQuestions
 from examples import Pool
-from scenes import KINDS
+from optimizers import Optimizers
+from scenes import HUES, KINDS, PATCH, Scenes
 from torch import Tensor
-from tower import load_scenes, train_tower
+from tower import Names, as_input, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config
@@ -44,13 +48,12 @@ from evalsuite.backends.tiny_tokenizer import (
     write_tokenizer,
 )
 
-PATCH = 28  # 16, 64 and 256 image tokens at 112, 224 and 448 px
 WORDS = 1000  # pieces of more than one character
 SIZES: dict[str, dict[str, int]] = {
     "0.3M": {
         "hidden": 48,
-        "mlp": 144,
-        "layers": 2,
+        "mlp": 80,
+        "layers": 3,
         "heads": 4,
         "head_dim": 16,
         "vision_hidden": 48,
@@ -81,119 +84,56 @@ SIZES: dict[str, dict[str, int]] = {
         "vision_heads": 4,
     },
 }
-EXAMPLES = {112: 300_000, 224: 100_000, 448: 50_000}
-"""Training examples that each resolution sees, those of the lower ones not counted."""
-TOWER_EXAMPLES = {112: 60_000, 224: 80_000, 448: 40_000}
-"""Scenes from which the image tower alone learns first what its patches show."""
-PEAK_RATE = {"0.3M": 3e-3, "0.8M": 2.5e-3, "1.9M": 2e-3}
-LATER_RATE = 0.5  # of the peak, for a model that goes on from a lower resolution
-BATCH = 16  # examples, or fewer: many small steps; with 125 in a batch the models stay blind
-MOST_TOKENS = 24_576
-WINDOW = 32  # batches whose examples are sorted by length together
-WARM_UP = 0.03
+TOWER_STEPS = {224: 2400, 112: 2500, 448: 1000}
+"""Batches from which the image tower alone first learns what its patches show."""
+FIRST = 224
+STEPS = {FIRST: 8000, 112: 3000, 448: 2000}
+"""Batches for the whole model at each resolution; after the first they come on top of those of the first."""
+COURSES = {LOOKING: 0.1, SHORT_ONES: 0.35}
+"""Until which share of the steps at the first resolution scenes alone are asked about, and what."""
+RATES = {"0.3M": (0.002, 4e-4), "0.8M": (0.002, 4e-4), "1.9M": (0.0015, 3e-4)}
+"""The highest of Muon and of AdamW; with twice as much a model takes ten times as long until it sees."""
+LATER_RATE = 0.7  # of these, for a model that goes on from the first resolution
+BATCH = {112: 16, 224: 16, 448: 8}  # examples of the pool: many small steps; with 125 in a batch the models stay blind
+PICTURES, QUESTIONS = 8, 8  # of a step that asks many questions about a few scenes
+LONGEST_ANSWER = 64  # tokens, of a question about a scene
+WARM_UP = 0.02
+COOL_DOWN = 0.5  # of the steps: the rate falls to nothing
 SAVE_EVERY = 180.0  # seconds
+POOL = "pool"
 SEED = 0
 
 
-@dataclass
-class Batch:
-    """frames: (frames, side, side, 3) uint8, of all examples in order; tokens: (batch, length) with 0 where an image
-    or padding lies; image: True for image tokens; prefix, total: lengths with the image, (batch,)."""
-
-    frames: np.ndarray[Any, Any]
-    tokens: Tensor
-    image: Tensor
-    prefix: Tensor
-    total: Tensor
-
-    @property
-    def size(self) -> int:
-        return len(self.prefix)
-
-
-class Reader:
-    """Batches of a pool at one resolution, the same in every run."""
-
-    def __init__(self, pool: Pool, tokenizer: PromptTokenizer, side: int) -> None:
-        self.pool, self.tokenizer, self.side = pool, tokenizer, side
-        self.tokens_per_frame = (side // PATCH) ** 2
-        self.ids = [index for index, item in enumerate(pool.items) if side in item.places]
-        self.prompts = {
-            index: tokenizer.prompt(pool.items[index].prompt, pool.items[index].max_prompt_tokens) for index in self.ids
-        }
-        self.answers = {index: tokenizer.answer(pool.items[index].target) for index in self.ids}
-
-    def length(self, index: int) -> int:
-        image = self.pool.items[index].frames * self.tokens_per_frame
-        return image + len(self.prompts[index]) + len(self.answers[index])
-
-    def batches(self, examples: int) -> Iterator[list[int]]:
-        """Examples of each batch until ``examples`` were given: shuffled epochs, similar lengths together."""
-        rng = np.random.default_rng([SEED, self.side])
-        given = 0
-        while True:
-            order = rng.permutation(self.ids)
-            for start in range(0, len(order), WINDOW * BATCH):
-                window = sorted(order[start : start + WINDOW * BATCH].tolist(), key=self.length)
-                chunks = list(self._chunks(window))
-                for place in rng.permutation(len(chunks)):
-                    yield chunks[place]
-                    given += len(chunks[place])
-                    if given >= examples:
-                        return
-
-    def _chunks(self, window: Sequence[int]) -> Iterator[list[int]]:
-        chunk: list[int] = []
-        for index in window:
-            if len(chunk) == BATCH or ((len(chunk) + 1) * self.length(index) > MOST_TOKENS and chunk):
-                yield chunk
-                chunk = []
-            chunk.append(index)
-        yield chunk
-
-    def load(self, indices: Sequence[int]) -> Batch:
-        longest = max(map(self.length, indices))
-        tokens = torch.zeros(len(indices), longest, dtype=torch.long)
-        image = torch.zeros(len(indices), longest, dtype=torch.bool)
-        prefix, total = [], []
-        for row, index in enumerate(indices):
-            start = self.pool.items[index].frames * self.tokens_per_frame
-            image[row, :start] = True
-            text = self.prompts[index] + self.answers[index]
-            tokens[row, start : start + len(text)] = torch.tensor(text)
-            prefix.append(start + len(self.prompts[index]))
-            total.append(start + len(text))
-        frames = np.concatenate([self.pool.pixels(index, self.side) for index in indices])
-        return Batch(frames, tokens, image, torch.tensor(prefix), torch.tensor(total))
-
-
 def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Cross entropy of the answers, and of each example, (batch,).
-
-    Every token of an answer weighs 1 / sqrt(its length), so that tables do not drown one-word answers.
-    """
+    """Weighted cross entropy of the answers; and where a token of an answer was missed, (rows, length)."""
     body = model.model
-    frames = torch.from_numpy(batch.frames).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    features = body.multi_modal_projector(body.vision_tower(frames).last_hidden_state)
+    features = body.multi_modal_projector(body.vision_tower(as_input(batch.frames)).last_hidden_state)
     embeddings = body.language_model.embed_tokens(batch.tokens).clone()
     embeddings[batch.image] = features.flatten(0, 1).to(embeddings.dtype)
-    places = torch.arange(batch.tokens.shape[1])
     hidden = body.language_model(
-        inputs_embeds=embeddings,
-        attention_mask=prefix_mask(batch),
-        position_ids=places[None].expand(batch.size, -1),
-        use_cache=False,
+        inputs_embeds=embeddings, attention_mask=batch.mask(), position_ids=batch.places, use_cache=False
     ).last_hidden_state
-    answering = (places >= batch.prefix[:, None] - 1) & (places < batch.total[:, None] - 1)
-    rows = answering.nonzero()[:, 0]
+    answering = batch.weights > 0
     cap = model.config.text_config.final_logit_softcapping
     logits = torch.tanh(model.lm_head(hidden[answering]).float() / cap) * cap
     targets = batch.tokens[:, 1:][answering[:, :-1]]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    lengths = (batch.total - batch.prefix).float()
-    weights = lengths.rsqrt()[rows]
-    each = torch.zeros(batch.size).index_add_(0, rows, losses.detach()) / lengths
-    return (losses * weights).sum() / weights.sum(), each
+    weights = batch.weights[answering]
+    missed = torch.zeros_like(answering)
+    missed[answering] = logits.argmax(-1) != targets
+    return (losses * weights).sum() / weights.sum(), missed
+
+
+class Patches(torch.nn.Conv2d):
+    """The patch embedding as one product of matrices, four times as fast here as a convolution."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 3, side, side) -> (n, width, side / patch, side / patch)."""
+        size, last = self.kernel_size[0], pictures.permute(0, 2, 3, 1)  # colours last, as they lie in memory
+        cut = last.unflatten(2, (-1, size)).unflatten(1, (-1, size)).transpose(2, 3).flatten(3)
+        return torch.nn.functional.linear(cut, self.weight.permute(0, 2, 3, 1).flatten(1), self.bias).permute(
+            0, 3, 1, 2
+        )
 
 
 def attention(
@@ -223,22 +163,14 @@ def attention(
     return torch.matmul(weights, value).view(batch, heads, queries, size).transpose(1, 2), None
 
 
-def prefix_mask(batch: Batch) -> Tensor:
-    """(batch, 1, length, length): 0 where a query may look, else the least number. Prefix both ways, answer causal."""
-    places = torch.arange(batch.tokens.shape[1])
-    allowed = (places[None, None, :] < batch.prefix[:, None, None]) | (places[None, None, :] <= places[None, :, None])
-    allowed &= places[None, None, :] < batch.total[:, None, None]
-    mask = torch.zeros(allowed.shape).masked_fill_(~allowed, torch.finfo(torch.float32).min)
-    return mask[:, None]
-
-
-def vocabulary(pool: Pool) -> dict[str, float]:
-    """The commonest words, markup and marks of the pool with log-probabilities. Digits stay single, as in Gemma."""
+def vocabulary(pool: Pool, scenes: Scenes) -> dict[str, float]:
+    """The commonest words, markup and marks with log-probabilities. Digits stay single, as in Gemma."""
     pattern = re.compile(r"<(?:loc|seg)\d+>|</?\w+>|▁?[^\W\d_]{2,}|▁\w|\d|[^\w\s]")
     found: Counter[str] = Counter()
-    for item in pool.items:
-        for text in (item.prompt, item.target):
-            found.update(pattern.findall(text.replace(" ", SPACE)))
+    texts = [text for item in pool.items for text in (item.prompt, item.target)]
+    texts += [text for asked in scenes.asked[::4] for prompt, answers in asked for text in (prompt, answers[0])]
+    for text in texts:
+        found.update(pattern.findall(text.replace(" ", SPACE)))
     marks = {*LOCATIONS, *SEGMENTS}
     words = {word: count for word, count in found.items() if len(word) > 1 and word not in marks}
     kept = sorted(words, key=lambda word: (-words[word], word))[:WORDS]
@@ -260,110 +192,158 @@ def new_model(shape: TinyShape) -> Any:
     config.text_config._attn_implementation = config.vision_config._attn_implementation = "miniature"
     torch.manual_seed(SEED)
     model: Any = PaliGemmaForConditionalGeneration(config)
-    for (
-        module
-    ) in model.modules():  # the library draws all weights with one deviation, which is too small for narrow layers
-        if isinstance(module, torch.nn.Linear):
-            torch.nn.init.normal_(module.weight, std=module.in_features**-0.5)
-    torch.nn.init.normal_(model.model.language_model.embed_tokens.weight, std=shape.hidden**-0.5)
+    tower, table = model.model.vision_tower.embeddings, model.model.language_model.embed_tokens.weight
+    with torch.no_grad():  # the library draws all weights with one deviation, which is too small for narrow layers
+        for module in model.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.weight.normal_(std=module.in_features**-0.5)
+        tower.position_embedding.weight.normal_(std=0.3)
+        tower.patch_embedding.bias.copy_(-0.95 * tower.patch_embedding.weight.sum((1, 2, 3)))  # a white patch gives 0
+        table.normal_(std=shape.hidden**-0.5)
+        table[shape.image_token - len(LOCATIONS) - len(SEGMENTS) :][: len(LOCATIONS)] = smooth(shape.hidden)
+    tower.patch_embedding.__class__ = Patches
     model.tie_weights()
     return model.train()
 
 
-def grow(lower: dict[str, Tensor], model: Any) -> None:
-    """Start from the weights of a lower resolution, position embeddings interpolated."""
-    name = next(key for key in lower if key.endswith("position_embedding.weight"))
+def smooth(width: int) -> Tensor:
+    """Embeddings of the location tokens, (1024, width): neighbours are alike."""
+    waves = torch.logspace(math.log10(0.25), math.log10(16), width)
+    places = torch.linspace(0, 1, len(LOCATIONS))[:, None]
+    return torch.cos(2 * math.pi * (places * waves + torch.rand(width))) * (2 / width) ** 0.5
+
+
+def grow(first: dict[str, Tensor], model: Any) -> None:
+    """Start from the weights of another resolution, position embeddings interpolated."""
+    name = next(key for key in first if key.endswith("position_embedding.weight"))
     wanted = model.state_dict()[name].shape[0]
-    old = lower[name]
+    old = first[name]
     side, new = int(len(old) ** 0.5), int(wanted**0.5)
     grid = old.T.reshape(1, -1, side, side)
     grid = torch.nn.functional.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False)
-    lower = {**lower, name: grid.reshape(old.shape[1], -1).T}
-    model.load_state_dict(lower)
+    grown = {**first, name: grid.reshape(old.shape[1], -1).T}
+    model.load_state_dict(grown)
 
 
-def rate(size: str, later: bool, progress: float) -> float:
-    peak = PEAK_RATE[size] * (LATER_RATE if later else 1.0)
-    if progress < WARM_UP:
-        return peak * progress / WARM_UP
-    return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+def name_words(model: Any, tokenizer: PromptTokenizer) -> None:
+    """The spellings of a word that names a thing (plural, capital, without a space before) start from its embedding."""
+    table = model.model.language_model.embed_tokens.weight
+    with torch.no_grad():
+        for word in (*KINDS, *HUES):
+            known = tokenizer.id_of(SPACE + word)
+            spellings = (word, f"{word}s", word.capitalize(), word.upper())
+            for spelling in (*spellings, *(SPACE + spelling for spelling in spellings)):
+                token = tokenizer.id_of(spelling)
+                if known is not None and token is not None and token != known:
+                    table[token] = table[known] + 0.2 * table[token]
+
+
+def names_of(tokenizer: PromptTokenizer) -> Names:
+    def ids(word: str) -> list[int]:
+        whole = tokenizer.id_of(SPACE + word)
+        return [whole] if whole is not None else list(tokenizer.answer(word))[:-1]
+
+    return Names([ids(word) for word in KINDS], [ids(word) for word in HUES])
+
+
+def share_of_rate(later: bool, progress: float) -> float:
+    return (LATER_RATE if later else 1.0) * min(1.0, progress / WARM_UP, (1 - progress) / COOL_DOWN)
+
+
+def course_of(first: bool, step: int, steps: int) -> str:
+    """What a step asks about."""
+    for course, until in COURSES.items():
+        if first and step < until * steps:
+            return course
+    return EVERYTHING if step % 2 else POOL
+
+
+@dataclass
+class Progress:
+    """Of one model at one resolution."""
+
+    step: int = 0
+    seconds: float = 0.0
+    named: float = 0.0  # share of patches whose thing the image tower named at the end of its own stage
 
 
 def train(
-    pool: Pool,
-    scenes: Path,
-    words: dict[str, float],
-    out: Path,
-    size: str,
-    side: int,
-    lower: Path | None,
-    share: float,
+    pool: Pool, scenes: Scenes, words: dict[str, float], folder: Path, size: str, start: Path | None, share: float
 ) -> None:
     """Train one model, or go on with it, and write its checkpoint folder."""
-    folder = out / f"{size}-{side}"
-    if (folder / "model.safetensors").exists():
-        return
+    side = scenes.side
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(folder, words)
-    pieces = len(scored_pieces(words))
-    shape = shape_of(size, side, pieces)
-    reader = Reader(pool, PromptTokenizer.load(folder, shape.vocabulary, shape.image_token), side)
+    shape = shape_of(size, side, len(scored_pieces(words)))
+    tokenizer = PromptTokenizer.load(folder, shape.vocabulary, shape.image_token)
     model = new_model(shape)
-    if lower is not None:
-        grow(torch.load(lower, weights_only=True)["model"], model)
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    rest = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-8)
-    state, seen, step, spent = folder / "state.pt", 0, 0, 0.0
+    if start is not None:
+        grow(torch.load(start, weights_only=True)["model"], model)
+    optimizers = Optimizers(model, model.parameters(), RATES[size])
+    state, progress, begun = folder / "state.pt", Progress(), time.monotonic()
     if state.exists():
         saved = torch.load(state, weights_only=True)
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        seen, step, spent = saved["seen"], saved["step"], saved["seconds"]
+        optimizers.load_state_dict(saved["optimizers"])
+        progress = Progress(**saved["progress"])
     else:
+        first = start is None
+        progress.named = train_tower(model, names_of(tokenizer), scenes, int(TOWER_STEPS[side] * share), first, print)
+        if first:
+            name_words(model, tokenizer)
+        progress.seconds = time.monotonic() - begun
+        save_state(state, model, optimizers, progress)
         begun = time.monotonic()
-        names = [torch.tensor([reader.tokenizer.id_of(SPACE + word) for word in kind]) for kind in KINDS]
-        train_tower(model, names, load_scenes(scenes, side), int(TOWER_EXAMPLES[side] * share), print)
-        spent = time.monotonic() - begun
-        save_state(state, model, optimizer, seen, step, spent)
-    total = int(EXAMPLES[side] * share)
-    begun = saved_at = time.monotonic()
-    by_task: dict[str, list[float]] = {}
+    spent = begun - progress.seconds
+    steps, saved_at, missed = int(STEPS[side] * share), begun, Missed()
+    about_scenes = SceneQuestions(scenes, tokenizer, PICTURES, QUESTIONS, LONGEST_ANSWER)
+    about_all = PoolQuestions(pool, tokenizer, side, BATCH[side], SEED)
+    courses = [course_of(start is None, step, steps) for step in range(steps)]
+    given = islice(about_all.batches(), courses[: progress.step].count(POOL), None)
     with (folder / "log.jsonl").open("a") as log:
-        for number, indices in enumerate(reader.batches(total)):
-            if number < step:
-                continue
-            batch = reader.load(indices)
-            for group in optimizer.param_groups:
-                group["lr"] = rate(size, lower is not None, min(1.0, seen / total))
+        for step in range(progress.step, steps):
+            if courses[step] == POOL:
+                chosen = next(given)
+                batch, labels = about_all.load(chosen), [[pool.items[index].task] for index in chosen]
+            else:
+                batch, labels = about_scenes.batch(np.random.default_rng([SEED, side, step]), courses[step])
             with torch.autocast("cpu", torch.bfloat16):
-                loss, each = loss_of(model, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            seen, step = seen + len(indices), number + 1
-            for index, value in zip(indices, each.tolist(), strict=True):
-                by_task.setdefault(pool.items[index].task, []).append(value)
-            now = time.monotonic()
-            if step % 200 == 0:
-                means = {task: round(sum(values) / len(values), 4) for task, values in sorted(by_task.items())}
-                row = {"step": step, "seen": seen, "of": total, "seconds": round(spent + now - begun, 1), "loss": means}
-                log.write(json.dumps(row) + "\n")
+                loss, wrong = loss_of(model, batch)
+            optimizers.step(loss, share_of_rate(start is not None, step / steps))
+            missed.add(batch, wrong, labels)
+            progress.step, now = step + 1, time.monotonic()
+            progress.seconds = now - spent
+            if progress.step % 250 == 0:
+                log.write(json.dumps({"of": steps, **asdict(progress), "right": missed.taken()}) + "\n")
                 log.flush()
-                by_task.clear()
             if now - saved_at > SAVE_EVERY:
-                save_state(state, model, optimizer, seen, step, spent + now - begun)
+                save_state(state, model, optimizers, progress)
                 saved_at = now
-    save_state(state, model, optimizer, seen, step, spent + time.monotonic() - begun)
+    save_state(state, model, optimizers, progress)
     write_checkpoint(folder, shape, model)
 
 
-def save_state(file: Path, model: Any, optimizer: Any, seen: int, step: int, seconds: float) -> None:
+class Missed:
+    """How many answers were right, word for word, by what was asked."""
+
+    def __init__(self) -> None:
+        self.right: dict[str, list[bool]] = {}
+
+    def add(self, batch: Batch, wrong: Tensor, labels: list[list[str]]) -> None:
+        for row, names in enumerate(labels):
+            for turn, name in enumerate(names, 1):
+                self.right.setdefault(name, []).append(not wrong[row][batch.turns[row] == turn].any().item())
+
+    def taken(self) -> dict[str, float]:
+        shares = {name: round(sum(right) / len(right), 3) for name, right in sorted(self.right.items())}
+        self.right.clear()
+        return shares
+
+
+def save_state(file: Path, model: Any, optimizers: Optimizers, progress: Progress) -> None:
     work = file.with_suffix(".new")
-    values = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save({**values, "seen": seen, "step": step, "seconds": seconds}, work)
+    values = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "progress": asdict(progress)}
+    torch.save(values, work)
     work.replace(file)
 
 
@@ -397,12 +377,14 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     pool = Pool(chosen.pool)
-    words = vocabulary(pool)
+    words = vocabulary(pool, Scenes(chosen.scenes, min(STEPS)))
     for size in chosen.sizes:
-        lower: Path | None = None
-        for side in EXAMPLES:
-            train(pool, chosen.scenes, words, chosen.out, size, side, lower, chosen.share)
-            lower = chosen.out / f"{size}-{side}" / "state.pt"
+        start: Path | None = None
+        for side in STEPS:
+            folder = chosen.out / f"{size}-{side}"
+            if not (folder / "model.safetensors").exists():
+                train(pool, Scenes(chosen.scenes, side), words, folder, size, start, chosen.share)
+            start = chosen.out / f"{size}-{FIRST}" / "state.pt"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from evalsuite.data.synthetic.render_pages import render_chart, render_document,
 from evalsuite.data.synthetic.tables import make_table
 from evalsuite.data.synthetic.world import COLOURS, SIGN, Kind, arrange
 
-_WORDS = (
+SIGN_WORDS = (
     "BAKERY", "BANK", "BOOKS", "BUS", "CAFE", "CINEMA", "CLOSED", "DANGER", "EXIT", "FISH", "FLOWERS", "GARAGE",
     "GARDEN", "HOTEL", "LIBRARY", "MARKET", "MUSEUM", "MUSIC", "OFFICE", "OPEN", "PARKING", "PHARMACY", "PIZZA",
     "POLICE", "SALE", "SCHOOL", "SHOES", "SLOW", "STOP", "TAXI", "TICKETS", "TOYS", "WATER", "24", "57", "103", "260",
@@ -28,7 +28,7 @@ def scene_text_questions(rng: SeededRandom, index: int, parameters: Parameters) 
     """TextVQA (``textvqa``): what a sign says, with ten answers. Small signs need a high resolution."""
     count = rng.integer(min(2, parameters["max_objects"]), parameters["max_objects"])
     scale = parameters["text_scale"]
-    colours, words = rng.sample(list(COLOURS), count), rng.sample(_WORDS, count)
+    colours, words = rng.sample(list(COLOURS), count), rng.sample(SIGN_WORDS, count)
     kinds: list[Kind] = [
         (SIGN, colour, rng.choice(list(_LETTERS)), word) for colour, word in zip(colours, words, strict=True)
     ]
