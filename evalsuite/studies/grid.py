@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.engine.config import Limit, RunConfig
+from evalsuite.specs.checks import fill, placeholders
 from evalsuite.studies.spec import AxisValue, StudySpec, fits
 
 
@@ -52,7 +53,7 @@ def run_config(spec: StudySpec, cell: Cell, folder: Path, specs: tuple[Path, ...
         data_scale=spec.data_scale,
         limit=Limit.parse(str(spec.limit)) if spec.limit is not None else None,
         attributes=dict(cell.attributes),
-        options={name: _option(value) for name, value in spec.options.items()},
+        options={name: _option(value, cell.attributes) for name, value in spec.options.items()},
         splits=cell.splits,
         protocol=spec.protocol,
         out=folder / cell.name,
@@ -64,5 +65,9 @@ def _plain(value: AxisValue) -> str:
     return re.sub(r"[^A-Za-z0-9.+-]+", "_", str(value))
 
 
-def _option(value: str | int | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _option(value: str | int | float | bool, attributes: Mapping[str, AxisValue]) -> str:
+    """As on the command line, axes filled in; other braces are left to the backend."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return fill(
+        text, {**{name: f"{{{name}}}" for name in placeholders(text)}, **{k: str(v) for k, v in attributes.items()}}
+    )

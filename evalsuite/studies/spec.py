@@ -49,7 +49,9 @@ class StudySpec(Model):
     data_scale: int = Field(default=1, ge=1)
     limit: str | int | None = None
     protocol: str = "paligemma"
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict, description="settings of the backend")
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="settings of the backend, or templates over the axes"
+    )
     axes: dict[Identifier, Values] = Field(min_length=1, description="name -> values, the slowest first")
     rules: list[Rule] = Field(default_factory=list)
     select: Select | None = None

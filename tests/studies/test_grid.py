@@ -54,6 +54,13 @@ def test_a_cell_is_a_run_with_the_axes_as_attributes(tmp_path: Path) -> None:
     assert config.out == tmp_path / "out" / "size=3B,resolution=224,seed=0"
 
 
+def test_an_option_may_follow_an_axis_and_keeps_the_braces_that_are_the_backends(tmp_path: Path) -> None:
+    options = {"precision": "{quantization}", "predictions": "{quantization}/{split}.jsonl"}
+    spec = load(tmp_path, axes={"quantization": ["int8", "bf16"]}, model=None, rules=[], options=options)
+    found = [run_config(spec, cell, tmp_path).options for cell in cells(spec)]
+    assert found == [{"precision": name, "predictions": f"{name}/{{split}}.jsonl"} for name in ("int8", "bf16")]
+
+
 def test_an_axis_may_choose_the_backend(tmp_path: Path) -> None:
     spec = load(tmp_path, axes={"backend": ["torch", "echo"]}, model=None, rules=[])
     assert [run_config(spec, cell, tmp_path).backend for cell in cells(spec)] == ["torch", "echo"]
