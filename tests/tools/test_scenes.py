@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes as pool
-from scenes import HUES, KINDS, NOTHING, Scenes, everything, make, patch_labels
+from scenes import HUES, KINDS, NOTHING, Scenes, everything, letter_places, make, patch_labels
 
 from evalsuite.data.synthetic.randomness import SeededRandom
+from evalsuite.data.synthetic.render import render_scene
 from evalsuite.data.synthetic.world import Scene, SceneObject
 
 
@@ -28,6 +29,19 @@ class TestPatchLabels:
         assert {KINDS[kind] for kind in kinds[:, 2:].ravel()} == {"exit"}
         assert {HUES[hue] for hue in hues[:, 2:].ravel()} == {"blue"}
         np.testing.assert_allclose(labels["boxes"].reshape(4, 4, 4)[0, 3], (0.0, 0.5, 1.0, 1.0))
+
+    def test_letters_are_in_the_patches_where_they_are_drawn(self) -> None:
+        """Black on white: the ink of each letter's patch lies around the place that is noted for it."""
+        sign = SceneObject("sign", "yellow", "large", (0.1, 0.4, 0.8, 0.2), text="TAXI")
+        scene = scene_of(sign)
+        places = list(letter_places(scene, sign))
+        assert [letter for letter, _ in places] == list("TAXI")
+        row = np.asarray(render_scene(scene).convert("L"))[512, 150:870]  # the middle of the sign, inside its rim
+        ink = np.flatnonzero(row < 60) + 150
+        nearest = [min(abs(ink - x * 1024)) for _, x in places]
+        assert max(nearest) < 30  # a letter is about 90 pixels wide
+        letters = patch_labels(scene, 448)["letters"].reshape(16, 16, pool.READ)
+        assert "".join(pool.LETTERS[one] for one in letters.ravel() if one != NOTHING) == "TAXI"
 
     def test_background_and_slight_touches_are_nothing(self) -> None:
         small = SceneObject("star", "green", "small", (0.02, 0.02, 0.22, 0.27))  # 8% of its height in the second row

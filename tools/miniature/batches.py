@@ -21,7 +21,10 @@ SHORT = 10  # tokens; at most MOST_LONG answers about a scene are longer
 MOST_LONG = 1
 LONGEST = 160  # tokens of an answer of the pool; others are left out
 LOOKING, SHORT_ONES, EVERYTHING = "looking", "short ones", "everything"
-LOOKED_UP = {f"scene: {kind}" for kind in ("What color", "What shape", "Is there", "what word", "what does")}
+OPENINGS = ("How", "What", "Is", "Where", "what")
+LOOKED_UP = {
+    f"scene: {kind}" for kind in ("What color", "What shape", "Is there", "Where is", "what word", "what does")
+}
 """Questions that are answered by looking at the patches that one word names."""
 PICTURE, PADDING = 0, -1
 
@@ -171,14 +174,15 @@ class PoolQuestions:
 
 def kind_of_question(prompt: str) -> str:
     first, *rest = prompt.split()
-    if first in ("caption", "detect", "ocr"):
+    if first == "detect":
+        return f"scene: detect {'all' if rest[0] == 'all' else 'one'}"
+    if first in ("caption", "ocr"):
         return f"scene: {first}" if rest != ["en"] else "scene: caption en"
     if first != "answer":
         return "scene: expression"
-    known = ("How", "What", "Is", "what", "The")
-    return (
-        f"scene: {' '.join(rest[1:3] if rest[1] != 'The' else ['statement'])}" if rest[1] in known else "scene: other"
-    )
+    if rest[1] == "The":
+        return "scene: statement"
+    return f"scene: {' '.join(rest[1:3])}" if rest[1] in OPENINGS else "scene: other"
 
 
 def remembered(encode: Callable[..., Sequence[int]]) -> Callable[..., Sequence[int]]:

@@ -1,6 +1,7 @@
-"""Write the model card of the miniature family from its training logs and a study's results.
+"""Write the model card of the miniature family, and the figures of the docs, from training logs and a study's report.
 
 evalsuite study run studies/miniature.yaml
+evalsuite report studies/miniature
 python tools/miniature/card.py TRAINED studies/miniature
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 """What the table of the card averages: headline values in the units of the papers."""
 
 TEMPLATE = Path(__file__).with_name("card.md")
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "figures"
+FIGURES = ("improvements.svg", "scaling_curves.svg")
 
 
 def main() -> None:
@@ -49,6 +53,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=miniature_checkpoint({}).parent / "MODEL_CARD.md")
     chosen = parser.parse_args()
     chosen.out.write_text(card(chosen.trained, chosen.study, chosen.units), "utf-8")
+    for name in FIGURES:
+        shutil.copy(chosen.study / "report" / name, DOCS / f"miniature_{name}")
 
 
 def card(trained: Path, study: Path, units: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import string
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -22,10 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.data.synthetic import Rendered, language, tongues
+from evalsuite.data.synthetic.descriptions import place_of
+from evalsuite.data.synthetic.drawing import font
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.captioning import captions_of_text
 from evalsuite.data.synthetic.records.pages import SIGN_WORDS
 from evalsuite.data.synthetic.records.questions import simple_scene
+from evalsuite.data.synthetic.render import SIGN_HEIGHT
 from evalsuite.data.synthetic.world import COLOURS, SHAPES, SIGN, Scene, SceneObject, make_scene
 from evalsuite.data.targets.segmentation import SEGMENT_TOKENS, location_tokens
 from evalsuite.preparation import prepare_frames
@@ -39,19 +43,26 @@ SIGNS, SIMPLE = 0.35, 0.15  # of all scenes: signs with words, and things that e
 KINDS = (*SHAPES, *(word.lower() for word in SIGN_WORDS))
 HUES = tuple(COLOURS)
 NOTHING = -1
+LETTERS = string.ascii_uppercase + string.digits
+READ = 2
 MOST_EXPRESSIONS = 4
+FIELDS = ("kinds", "hues", "boxes", "letters")
 
 Asked = tuple[str, list[str]]  # a prompt and its right answers
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What patches show, for each scene: indices of KINDS and HUES, (scenes, patches), or NOTHING; and where the thing
-    lies, as y1, x1, y2, x2 in 0..1, (scenes, patches, 4)."""
+    """What patches show in each scene.
+
+    Indices of KINDS and HUES, (scenes, patches), or NOTHING; where it lies, y1, x1, y2, x2 in 0..1, (scenes, patches,
+    4); the first letters whose middle is in the patch, as indices of LETTERS, (scenes, patches, READ).
+    """
 
     kinds: NDArray[np.int8]
     hues: NDArray[np.int8]
     boxes: NDArray[np.float16]
+    letters: NDArray[np.int8]
 
 
 class Scenes:
@@ -63,7 +74,7 @@ class Scenes:
         if not shards:
             raise SystemExit(f"{folder}: no scenes here; make them with tools/miniature/scenes.py {folder}")
         parts = [dict(np.load(file)) for file in shards]
-        self.labels = Labels(*(np.concatenate([part[name] for part in parts]) for name in ("kinds", "hues", "boxes")))
+        self.labels = Labels(*(np.concatenate([part[name] for part in parts]) for name in FIELDS))
         self._places = [part["places"] for part in parts]
         self._bytes = [np.memmap(file.with_suffix(".bin"), np.uint8, "r") for file in shards]
         self.asked: list[list[Asked]] = [
@@ -105,7 +116,35 @@ def patch_labels(scene: Scene, side: int) -> dict[str, NDArray[Any]]:
         best[here] = covered[here]
         kinds[here], hues[here] = KINDS.index(kind_of(item)), HUES.index(item.colour)
         boxes[here] = (y, x, y + height, x + width)
-    return {"kinds": kinds.ravel(), "hues": hues.ravel(), "boxes": boxes.reshape(-1, 4)}
+    return {
+        "kinds": kinds.ravel(),
+        "hues": hues.ravel(),
+        "boxes": boxes.reshape(-1, 4),
+        "letters": patch_letters(scene, across).reshape(-1, READ),
+    }
+
+
+def patch_letters(scene: Scene, across: int) -> NDArray[np.int8]:
+    letters = np.full((across, across, READ), NOTHING, np.int8)
+    for item in scene.objects:
+        if item.shape == SIGN:
+            for letter, x in letter_places(scene, item):
+                patch = letters[int(item.centre[1] * across), int(x * across)]
+                free = np.flatnonzero(patch == NOTHING)
+                if len(free):
+                    patch[free[0]] = LETTERS.index(letter)
+    return letters
+
+
+def letter_places(scene: Scene, sign: SceneObject) -> Iterator[tuple[str, float]]:
+    """Each letter and where its middle is, as a share of the picture's width."""
+    _, _, width, height = scene.pixel_box(sign)
+    text, letters = str(sign.text), font(height / SIGN_HEIGHT)
+    whole = letters.getlength(text)
+    shrunk = min(1.0, (width - 4 * max(0.05 * height, 1.0)) / whole)  # as it is drawn
+    for place, letter in enumerate(text):
+        middle = letters.getlength(text[:place]) + letters.getlength(letter) / 2
+        yield letter, sign.centre[0] + shrunk * (middle - whole / 2) / scene.width
 
 
 # -- what can be asked -------------------------------------------------------------------------------------------------
@@ -137,6 +176,9 @@ def asked_of_shapes(rng: SeededRandom, scene: Scene) -> Iterator[Asked]:
         for label in (True, False):
             subject, relation, other = language.spatial_statement(rng, scene, label)
             yield _answer(f"The {subject.name} is {relation} the {other.name}."), [str(label)]
+    for target in rng.sample(language.unique_names(scene), MOST_EXPRESSIONS):
+        yield _answer(f"Where is the {target.name}?"), [place_of(target)]
+        yield f"detect {target.name}", [f"{_location(scene, target)} {target.name}"]
     for target in rng.sample(scene.objects, MOST_EXPRESSIONS):
         for expression in language.referring_expressions(rng, scene, target)[:1]:
             yield expression, [_location(scene, target) + "<seg000>" * SEGMENT_TOKENS]

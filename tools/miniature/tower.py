@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from optimizers import Optimizers
-from scenes import NOTHING, Scenes
+from scenes import FIELDS, LETTERS, NOTHING, READ, SHAPES, Scenes
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-BATCH = 48
+BATCH = {112: 48, 224: 48, 448: 32}
 WORDS = 24  # looked for in every picture
 RATES = (0.02, 2e-3)  # of Muon and of AdamW
 
@@ -34,11 +34,30 @@ class Names:
         return every[: self.first_hue], every[self.first_hue :]
 
 
-def train_tower(model: Any, names: Names, scenes: Scenes, steps: int, first: bool, log: Callable[[str], None]) -> float:
-    """Train the image tower and its projection on ``steps`` batches of scenes; the share of kinds that it then names.
+class Right:
+    """Shares of right labels since they were taken last."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    def add(self, name: str, right: Tensor) -> None:
+        hits, total = self._counts.get(name, (0, 0))
+        self._counts[name] = hits + int(right.sum()), total + right.numel()
+
+    def taken(self) -> dict[str, float]:
+        shares = {name: round(hits / max(total, 1), 3) for name, (hits, total) in self._counts.items()}
+        self._counts.clear()
+        return shares
+
+
+def train_tower(
+    model: Any, names: Names, scenes: Scenes, steps: int, first: bool, log: Callable[[str], None]
+) -> dict[str, float]:
+    """Train the image tower and its projection on ``steps`` batches of scenes; what it names right in the end.
 
     A projected patch is compared with the embeddings of the words for what it shows, so that the language model later
-    finds in the picture what it reads in a question; a layer that is then thrown away says where the thing lies.
+    finds in the picture what it reads in a question; layers that are then thrown away say where the thing lies, and
+    which letters the patch shows. One half of the scenes of a batch has signs.
     first: the embeddings and the language model's first attention are trained, too: half of its heads learn to look,
     from a word, at the patches that it names.
     """
@@ -47,37 +66,42 @@ def train_tower(model: Any, names: Names, scenes: Scenes, steps: int, first: boo
     embeddings = language.embed_tokens.weight
     torch.manual_seed(scenes.side)
     where = torch.nn.Linear(embeddings.shape[1], 4)
+    read = torch.nn.Linear(embeddings.shape[1], READ * len(LETTERS))
     scale = torch.nn.Parameter(torch.tensor(4.0))
-    trained = [*tower.parameters(), *projector.parameters(), *where.parameters(), scale]
+    trained = [*tower.parameters(), *projector.parameters(), *where.parameters(), *read.parameters(), scale]
     if first:
         trained += [embeddings, *language.layers[0].self_attn.parameters()]
     optimizers = Optimizers(model, trained, RATES)
     rng = np.random.default_rng(scenes.side)
-    begun, named = time.monotonic(), [0.0]
+    signs, size = np.flatnonzero(scenes.labels.kinds.max(1) >= len(SHAPES)), BATCH[scenes.side]
+    begun, right = time.monotonic(), Right()
     for step in range(steps):
-        chosen = rng.integers(0, len(scenes), BATCH)
+        chosen = np.concatenate([rng.choice(signs, size // 2), rng.integers(0, len(scenes), size - size // 2)])
         pixels = np.stack([scenes.pixels(int(index)) for index in chosen])
-        kinds, hues, boxes = (
-            torch.from_numpy(part[chosen]) for part in (scenes.labels.kinds, scenes.labels.hues, scenes.labels.boxes)
-        )
+        kinds, hues, boxes, letters = (torch.from_numpy(getattr(scenes.labels, name)[chosen]) for name in FIELDS)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = projector(tower(as_input(pixels)).last_hidden_state)
             logits = [(tokens @ vectors.T).float() * scale for vectors in names.vectors(embeddings)]
-            places = where(tokens).float()
+            places, texts = where(tokens).float(), read(tokens).float().unflatten(-1, (READ, -1))
             loss = torch.zeros(())
             if first:
                 loss = looking(language, tokens, names, kinds, hues, rng)
         for values, labels in zip(logits, (kinds, hues), strict=True):
             loss = loss + cross_entropy(values.flatten(0, 1), labels.flatten().long(), ignore_index=NOTHING)
+        if (letters != NOTHING).any():
+            loss = loss + cross_entropy(texts.flatten(0, 2), letters.flatten().long(), ignore_index=NOTHING)
         shown = hues != NOTHING
         loss = loss + 4 * (places - boxes.float())[shown].abs().mean()
         optimizers.step(loss, min(1.0, 20 * step / steps) * (1 - step / steps))
-        known = kinds != NOTHING
-        named.append((logits[0].argmax(-1) == kinds)[known].float().mean().item())
-        if step % 100 == 99:
-            spent = time.monotonic() - begun
-            log(f"tower {scenes.side}: {step + 1} of {steps}, {spent:.0f} s, {np.mean(named[-100:]):.3f} named")
-    return float(np.mean(named[-100:]))
+        found = logits[0].argmax(-1)
+        right.add("shapes", (found == kinds)[(kinds != NOTHING) & (kinds < len(SHAPES))])
+        right.add("words", (found == kinds)[kinds >= len(SHAPES)])
+        right.add("colours", (logits[1].argmax(-1) == hues)[shown])
+        right.add("letters", (texts.argmax(-1) == letters)[letters != NOTHING])
+        if step % 100 == 99 or step == steps - 1:
+            shares = right.taken()
+            log(f"tower {scenes.side}: {step + 1} of {steps}, {time.monotonic() - begun:.0f} s, {shares}")
+    return shares
 
 
 def looking(

@@ -21,7 +21,7 @@ import os
 import re
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ WORDS = 1000  # pieces of more than one character
 SIZES: dict[str, dict[str, int]] = {
     "0.3M": {
         "hidden": 48,
-        "mlp": 80,
+        "mlp": 72,
         "layers": 3,
         "heads": 4,
         "head_dim": 16,
@@ -84,10 +84,10 @@ SIZES: dict[str, dict[str, int]] = {
         "vision_heads": 4,
     },
 }
-TOWER_STEPS = {224: 2400, 112: 2500, 448: 1000}
+TOWER_STEPS = {224: 3500, 112: 2500, 448: 1800}
 """Batches from which the image tower alone first learns what its patches show."""
 FIRST = 224
-STEPS = {FIRST: 8000, 112: 3000, 448: 2000}
+STEPS = {FIRST: 6000, 112: 2000, 448: 800}
 """Batches for the whole model at each resolution; after the first they come on top of those of the first."""
 COURSES = {LOOKING: 0.1, SHORT_ONES: 0.35}
 """Until which share of the steps at the first resolution scenes alone are asked about, and what."""
@@ -264,7 +264,8 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
-    named: float = 0.0  # share of patches whose thing the image tower named at the end of its own stage
+    named: dict[str, float] = field(default_factory=dict)
+    """Shares of patches whose shape, word, colour and letters the image tower named at the end of its own stage."""
 
 
 def train(
