@@ -19,6 +19,7 @@ from evalsuite.errors import UsageError
 from evalsuite.reports.scaling.grid import size_number
 from evalsuite.runfolder import STORE, read_manifest
 from evalsuite.specs import TaskRegistry, TaskSpec
+from evalsuite.specs.schema import Split
 from evalsuite.store import PredictionStore
 from evalsuite.studies.grid import Cell, cells
 from evalsuite.studies.spec import StudySpec
@@ -151,12 +152,13 @@ def _estimate(cell: Cell, study: StudySpec, registry: TaskRegistry, calibration:
         for split in spec.splits if cell.splits else spec.reported():
             if cell.splits and split.name not in cell.splits:
                 continue
-            if split.size is None and (limit is None or limit.number is None):
+            size = _size(spec, split, study)
+            if size is None and (limit is None or limit.number is None):
                 unknown.append(f"{spec.id}/{split.name}")
                 continue
-            number = split.size or 0
+            number = size or 0
             if limit is not None:
-                number = min(limit.of(split.size), split.size or limit.of(None))
+                number = min(limit.of(size), size or limit.of(None))
             examples += number
             prefix += round(number * (lengths.image + lengths.prompt))
             answer += round(number * lengths.answer)
@@ -169,6 +171,13 @@ def _estimate(cell: Cell, study: StudySpec, registry: TaskRegistry, calibration:
     stored = calibration.bytes_per_prediction if calibration else BYTES_PER_PREDICTION
     operations = None if parameters is None else prefill + decode
     return Estimate(cell.name, examples, prefix, answer, operations, hours, round(examples * stored), tuple(unknown))
+
+
+def _size(spec: TaskSpec, split: Split, study: StudySpec) -> int | None:
+    """Examples of a split, where they are known: those of the paper, or of the synthetic world."""
+    if study.data == "synthetic":
+        return None if spec.data.synthetic is None else spec.data.synthetic.size * study.data_scale
+    return split.size
 
 
 def _lengths(spec: TaskSpec, attributes: Mapping[str, Any], calibration: Calibration | None) -> Lengths:

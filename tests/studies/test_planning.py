@@ -20,7 +20,7 @@ REGISTRY = TaskRegistry(plugins=False)
 
 def study(**changes: Any) -> StudySpec:
     given = {"name": "s", "model": "{size}", "axes": {"size": ["3B", "10B"], "resolution": [224]}, "tasks": "docvqa"}
-    return StudySpec.model_validate({**given, **changes})
+    return StudySpec.model_validate({**given, "data": "hub", **changes})
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,13 @@ def test_a_limit_and_rules_make_it_smaller() -> None:
     assert cell.examples == 200
     (cell,) = plan_study(study(limit="10%", rules=rules), REGISTRY)
     assert cell.examples == 535
+
+
+def test_a_study_on_synthetic_data_has_the_examples_of_the_synthetic_world() -> None:
+    (cell, _) = plan_study(study(data="synthetic", data_scale=3, tasks="docvqa,fintabnet"), REGISTRY)
+    sizes = [(spec.data.synthetic.size, len(spec.reported())) for spec in map(REGISTRY.get, ("docvqa", "fintabnet"))]
+    assert cell.examples == sum(3 * size * splits for size, splits in sizes)
+    assert cell.unknown == ()
 
 
 def test_splits_without_a_published_size_are_named_and_left_out() -> None:
@@ -110,7 +117,9 @@ def test_runs_without_times_or_size_cannot_calibrate(tmp_path: Path) -> None:
 
 def test_the_command_prints_cells_and_total(evalsuite: Callable[..., Any], tmp_path: Path) -> None:
     axes = {"size": ["3B"], "resolution": [224, 448]}
-    (tmp_path / "s.yaml").write_text(json.dumps({"name": "s", "model": "m", "axes": axes, "tasks": "docvqa"}))
+    (tmp_path / "s.yaml").write_text(
+        json.dumps({"name": "s", "model": "m", "axes": axes, "tasks": "docvqa", "data": "hub"})
+    )
     done = evalsuite("study", "plan", "s.yaml")
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()[:4]] == [
