@@ -15,7 +15,7 @@ from evalsuite.backends.checkpoints import prompt
 from evalsuite.backends.miniature import miniature_checkpoint
 from evalsuite.comparison.gate import PASS, REGRESSION, overall
 
-TASKS = "vqav2,tallyqa,pope,objaverse_multiview,science_qa"
+TASKS = "vqav2,pope,xgqa,nlvr2,textvqa"
 
 
 def run(out: Path, model: str = "miniature", **changes: Any) -> Path:

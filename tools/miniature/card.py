@@ -67,8 +67,8 @@ def card(trained: Path, study: Path, units: int) -> str:
     for folder in folders:
         words, pixels = parameters(folder)
         spent = last_line(trained / folder.name / "log.jsonl")
-        minutes, named = spent["seconds"] / 60, spent["named"]
-        rows.append(f"| {folder.name} | {words:,} / {pixels:,} | {named:.0%} | {minutes:.0f} |\n")
+        named = " / ".join(f"{spent['named'][kind]:.0%}" for kind in ("shapes", "colours", "words"))
+        rows.append(f"| {folder.name} | {words:,} / {pixels:,} | {named} | {spent['seconds'] / 60:.0f} |\n")
     return TEMPLATE.read_text("utf-8").format(
         sizes=", ".join(SIZES),
         sides=", ".join(map(str, RESOLUTIONS)),

@@ -13,15 +13,23 @@ from scenes import FIELDS, LETTERS, NOTHING, READ, SHAPES, Scenes
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from evalsuite.data.targets.segmentation import LAST
+
 BATCH = {112: 48, 224: 48, 448: 32}
 WORDS = 24  # looked for in every picture
+THIRDS = ("left", "middle", "right", "top", "bottom")
+AXES = ([3, 1, 4], [0, 1, 2])  # of THIRDS, downwards and across
+BINS = 64  # into which a place is told
+EDGE_WEIGHT = 0.25
 RATES = (0.02, 2e-3)  # of Muon and of AdamW
 
 
 class Names:
     """Ids of the tokens that name each kind and each hue; a name of several tokens is the mean of their embeddings."""
 
-    def __init__(self, kinds: list[list[int]], hues: list[list[int]]) -> None:
+    def __init__(self, kinds: list[list[int]], hues: list[list[int]], thirds: list[int], location: int) -> None:
+        """thirds: ids of THIRDS. location: id of the first location token."""
+        self.thirds, self.location = thirds, location
         names = [*kinds, *hues]
         self.first_hue = len(kinds)
         self.words = [ids[0] if len(ids) == 1 else None for ids in names]
@@ -32,6 +40,13 @@ class Names:
         """(kinds, width) and (hues, width)."""
         every = self._shares @ embeddings[self._tokens]
         return every[: self.first_hue], every[self.first_hue :]
+
+
+def third_of(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """In which third the middle of a box lies, downwards and across: 0, 1 or 2; boxes: (n, 4), y1, x1, y2, x2."""
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    down, across = (3 * middle).long().clamp(0, 2).unbind(-1)
+    return down, across
 
 
 class Right:
@@ -56,8 +71,9 @@ def train_tower(
     """Train the image tower and its projection on ``steps`` batches of scenes; what it names right in the end.
 
     A projected patch is compared with the embeddings of the words for what it shows, so that the language model later
-    finds in the picture what it reads in a question; layers that are then thrown away say where the thing lies, and
-    which letters the patch shows. One half of the scenes of a batch has signs.
+    finds in the picture what it reads in a question; also with the words for the third of the picture in which the
+    thing lies. Layers that are then thrown away tell its edges in the embeddings of location tokens, and which letters
+    the patch shows. One half of the scenes of a batch has signs.
     first: the embeddings and the language model's first attention are trained, too: half of its heads learn to look,
     from a word, at the patches that it names.
     """
@@ -65,10 +81,10 @@ def train_tower(
     language = model.model.language_model
     embeddings = language.embed_tokens.weight
     torch.manual_seed(scenes.side)
-    where = torch.nn.Linear(embeddings.shape[1], 4)
+    edges = torch.nn.ModuleList(torch.nn.Linear(*[embeddings.shape[1]] * 2, bias=False) for _ in range(4))
     read = torch.nn.Linear(embeddings.shape[1], READ * len(LETTERS))
     scale = torch.nn.Parameter(torch.tensor(4.0))
-    trained = [*tower.parameters(), *projector.parameters(), *where.parameters(), *read.parameters(), scale]
+    trained = [*tower.parameters(), *projector.parameters(), *edges.parameters(), *read.parameters(), scale]
     if first:
         trained += [embeddings, *language.layers[0].self_attn.parameters()]
     optimizers = Optimizers(model, trained, RATES)
@@ -82,7 +98,11 @@ def train_tower(
         with torch.autocast("cpu", torch.bfloat16):
             tokens = projector(tower(as_input(pixels)).last_hidden_state)
             logits = [(tokens @ vectors.T).float() * scale for vectors in names.vectors(embeddings)]
-            places, texts = where(tokens).float(), read(tokens).float().unflatten(-1, (READ, -1))
+            texts = read(tokens).float().unflatten(-1, (READ, -1))
+            thirds = (tokens @ embeddings[names.thirds].T).float() * scale
+            shown = hues != NOTHING
+            bins = embeddings[names.location : names.location + LAST + 1 : (LAST + 1) // BINS].detach()
+            lines = [(edge(tokens[shown]) @ bins.T).float() * scale for edge in edges]
             loss = torch.zeros(())
             if first:
                 loss = looking(language, tokens, names, kinds, hues, rng)
@@ -90,13 +110,17 @@ def train_tower(
             loss = loss + cross_entropy(values.flatten(0, 1), labels.flatten().long(), ignore_index=NOTHING)
         if (letters != NOTHING).any():
             loss = loss + cross_entropy(texts.flatten(0, 2), letters.flatten().long(), ignore_index=NOTHING)
-        shown = hues != NOTHING
-        loss = loss + 4 * (places - boxes.float())[shown].abs().mean()
+        for axis, third in enumerate(third_of(boxes[shown].float())):
+            loss = loss + cross_entropy(thirds[shown][:, AXES[axis]], third)
+        for values, edge in zip(lines, boxes[shown].float().unbind(-1), strict=True):
+            loss = loss + EDGE_WEIGHT * cross_entropy(values, (edge * BINS).clamp(0, BINS - 1).long())
         optimizers.step(loss, min(1.0, 20 * step / steps) * (1 - step / steps))
         found = logits[0].argmax(-1)
         right.add("shapes", (found == kinds)[(kinds != NOTHING) & (kinds < len(SHAPES))])
         right.add("words", (found == kinds)[kinds >= len(SHAPES)])
         right.add("colours", (logits[1].argmax(-1) == hues)[shown])
+        told = torch.stack([values.argmax(-1) for values in lines], dim=-1)
+        right.add("edges", (told - BINS * boxes[shown].float()).abs() < 2)
         right.add("letters", (texts.argmax(-1) == letters)[letters != NOTHING])
         if step % 100 == 99 or step == steps - 1:
             shares = right.taken()

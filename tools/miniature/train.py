@@ -35,7 +35,7 @@ from examples import Pool
 from optimizers import Optimizers
 from scenes import HUES, KINDS, PATCH, Scenes
 from torch import Tensor
-from tower import Names, as_input, train_tower
+from tower import THIRDS, Names, as_input, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config
@@ -99,13 +99,17 @@ PICTURES, QUESTIONS = 8, 8  # of a step that asks many questions about a few sce
 LONGEST_ANSWER = 64  # tokens, of a question about a scene
 WARM_UP = 0.02
 COOL_DOWN = 0.5  # of the steps: the rate falls to nothing
+BELL = 8  # location tokens, of 1024
 SAVE_EVERY = 180.0  # seconds
 POOL = "pool"
 SEED = 0
 
 
 def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted cross entropy of the answers; and where a token of an answer was missed, (rows, length)."""
+    """Weighted cross entropy of the answers; and where a token of an answer was missed, (rows, length).
+
+    Location tokens near the right one count as nearly right: the target is a bell of BELL tokens around it.
+    """
     body = model.model
     features = body.multi_modal_projector(body.vision_tower(as_input(batch.frames)).last_hidden_state)
     embeddings = body.language_model.embed_tokens(batch.tokens).clone()
@@ -118,9 +122,18 @@ def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     logits = torch.tanh(model.lm_head(hidden[answering]).float() / cap) * cap
     targets = batch.tokens[:, 1:][answering[:, :-1]]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    wrong = logits.argmax(-1) != targets
+    first = model.config.image_token_id - len(LOCATIONS) - len(SEGMENTS)
+    places = torch.arange(len(LOCATIONS))
+    local = (targets >= first) & (targets < first + len(LOCATIONS))
+    distance = places - (targets[local] - first)[:, None]
+    bells = (-0.5 * (distance / BELL).square()).softmax(-1)
+    likely = logits[local].log_softmax(-1)[:, first : first + len(LOCATIONS)]
+    losses = losses.masked_scatter(local, -(bells * likely).sum(-1))
+    wrong[local] = (logits[local].argmax(-1) - targets[local]).abs() > 2 * BELL
     weights = batch.weights[answering]
     missed = torch.zeros_like(answering)
-    missed[answering] = logits.argmax(-1) != targets
+    missed[answering] = wrong
     return (losses * weights).sum() / weights.sum(), missed
 
 
@@ -229,8 +242,8 @@ def name_words(model: Any, tokenizer: PromptTokenizer) -> None:
     """The spellings of a word that names a thing (plural, capital, without a space before) start from its embedding."""
     table = model.model.language_model.embed_tokens.weight
     with torch.no_grad():
-        for word in (*KINDS, *HUES):
-            known = tokenizer.id_of(SPACE + word)
+        for word in (*KINDS, *HUES, *THIRDS):
+            known = tokenizer.id_of(SPACE + word) or tokenizer.id_of(word)
             spellings = (word, f"{word}s", word.capitalize(), word.upper())
             for spelling in (*spellings, *(SPACE + spelling for spelling in spellings)):
                 token = tokenizer.id_of(spelling)
@@ -243,7 +256,10 @@ def names_of(tokenizer: PromptTokenizer) -> Names:
         whole = tokenizer.id_of(SPACE + word)
         return [whole] if whole is not None else list(tokenizer.answer(word))[:-1]
 
-    return Names([ids(word) for word in KINDS], [ids(word) for word in HUES])
+    location = tokenizer.id_of(LOCATIONS[0])
+    assert location is not None
+    thirds = [tokenizer.id_of(SPACE + word) or tokenizer.id_of(word) or 0 for word in THIRDS]
+    return Names([ids(word) for word in KINDS], [ids(word) for word in HUES], thirds, location)
 
 
 def share_of_rate(later: bool, progress: float) -> float:
