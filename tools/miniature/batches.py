@@ -94,8 +94,8 @@ class SceneQuestions:
         self._kinds = [[kind_of_question(prompt) for prompt, _ in asked] for asked in scenes.asked]
         self._looked_up = [index for index, kinds in enumerate(self._kinds) if LOOKED_UP & {*kinds}]
 
-    def batch(self, rng: np.random.Generator, course: str) -> tuple[Batch, list[list[str]]]:
-        """A batch, and the kinds of questions in each row.
+    def batch(self, rng: np.random.Generator, course: str) -> tuple[Batch, list[list[str]], list[int]]:
+        """A batch, the kinds of questions in each row, and the scenes.
 
         course: LOOKING, SHORT_ONES or EVERYTHING.
         """
@@ -117,7 +117,7 @@ class SceneQuestions:
                     rows[-1].append((self._prompt(prompt), answer))
                     asked[-1].append(self._kinds[index][place])
         frames = [self.scenes.pixels(index)[None] for index in chosen]
-        return batch_of(frames, rows, joined=False), asked
+        return batch_of(frames, rows, joined=False), asked, chosen
 
     def _order(self, index: int, rng: np.random.Generator) -> list[int]:
         """Questions of a scene in random order, one of every kind before the second of one."""

@@ -65,63 +65,82 @@ class Right:
         return shares
 
 
+class Teller(torch.nn.Module):
+    """Compares projected patches with the words for what they show.
+
+    So the language model later finds in the picture what it reads in a question: kinds and hues, and the third of the
+    picture in which the thing lies. Layers of its own, which are thrown away after training, tell the thing's edges in
+    the embeddings of location tokens, and the letters that the patch shows.
+    """
+
+    def __init__(self, names: Names, width: int) -> None:
+        super().__init__()
+        self.names = names
+        torch.manual_seed(0)
+        self.edges = torch.nn.ModuleList(torch.nn.Linear(width, width, bias=False) for _ in range(4))
+        self.read = torch.nn.Linear(width, READ * len(LETTERS))
+        self.scale = torch.nn.Parameter(torch.tensor(4.0))
+
+    def loss(self, embeddings: Tensor, tokens: Tensor, labels: tuple[Tensor, ...], right: Right) -> Tensor:
+        """embeddings: of the language model. tokens: (pictures, patches, width). labels: FIELDS of the pictures."""
+        kinds, hues, boxes, letters = labels
+        names, shown = self.names, hues != NOTHING
+        there, boxes = tokens[shown], boxes[shown].float()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = [(there @ vectors.T).float() * self.scale for vectors in names.vectors(embeddings)]
+            thirds = (there @ embeddings[names.thirds].T).float() * self.scale
+            texts = self.read(there).float().unflatten(-1, (READ, -1))
+            bins = embeddings[names.location : names.location + LAST + 1 : (LAST + 1) // BINS].detach()
+            lines = [(edge(there) @ bins.T).float() * self.scale for edge in self.edges]
+        kinds, hues, letters = kinds[shown].long(), hues[shown].long(), letters[shown].long()
+        loss = cross_entropy(logits[0], kinds) + cross_entropy(logits[1], hues)
+        if (letters != NOTHING).any():
+            loss = loss + cross_entropy(texts.flatten(0, 1), letters.flatten(), ignore_index=NOTHING)
+        for axis, third in enumerate(third_of(boxes)):
+            loss = loss + cross_entropy(thirds[:, AXES[axis]], third)
+        for values, edge in zip(lines, boxes.unbind(-1), strict=True):
+            loss = loss + EDGE_WEIGHT * cross_entropy(values, (edge * BINS).clamp(0, BINS - 1).long())
+        found = logits[0].argmax(-1) == kinds
+        right.add("shapes", found[kinds < len(SHAPES)])
+        right.add("words", found[kinds >= len(SHAPES)])
+        right.add("colours", logits[1].argmax(-1) == hues)
+        told = torch.stack([values.argmax(-1) for values in lines], dim=-1)
+        right.add("edges", (told - BINS * boxes).abs() < 2)
+        right.add("letters", (texts.argmax(-1) == letters)[letters != NOTHING])
+        return loss
+
+
+def labels_of(scenes: Scenes, chosen: np.ndarray[Any, Any]) -> tuple[Tensor, ...]:
+    return tuple(torch.from_numpy(getattr(scenes.labels, name)[chosen]) for name in FIELDS)
+
+
 def train_tower(
-    model: Any, names: Names, scenes: Scenes, steps: int, first: bool, log: Callable[[str], None]
+    model: Any, teller: Teller, scenes: Scenes, steps: int, first: bool, log: Callable[[str], None]
 ) -> dict[str, float]:
     """Train the image tower and its projection on ``steps`` batches of scenes; what it names right in the end.
 
-    A projected patch is compared with the embeddings of the words for what it shows, so that the language model later
-    finds in the picture what it reads in a question; also with the words for the third of the picture in which the
-    thing lies. Layers that are then thrown away tell its edges in the embeddings of location tokens, and which letters
-    the patch shows. One half of the scenes of a batch has signs.
-    first: the embeddings and the language model's first attention are trained, too: half of its heads learn to look,
-    from a word, at the patches that it names.
+    One half of the scenes of a batch has signs. first: the embeddings and the language model's first attention are
+    trained, too: half of its heads learn to look, from a word, at the patches that it names.
     """
     tower, projector = model.model.vision_tower, model.model.multi_modal_projector
     language = model.model.language_model
     embeddings = language.embed_tokens.weight
-    torch.manual_seed(scenes.side)
-    edges = torch.nn.ModuleList(torch.nn.Linear(*[embeddings.shape[1]] * 2, bias=False) for _ in range(4))
-    read = torch.nn.Linear(embeddings.shape[1], READ * len(LETTERS))
-    scale = torch.nn.Parameter(torch.tensor(4.0))
-    trained = [*tower.parameters(), *projector.parameters(), *edges.parameters(), *read.parameters(), scale]
+    trained = [*tower.parameters(), *projector.parameters(), *teller.parameters()]
     if first:
         trained += [embeddings, *language.layers[0].self_attn.parameters()]
     optimizers = Optimizers(model, trained, RATES)
     rng = np.random.default_rng(scenes.side)
     signs, size = np.flatnonzero(scenes.labels.kinds.max(1) >= len(SHAPES)), BATCH[scenes.side]
-    begun, right = time.monotonic(), Right()
+    begun, right, shares = time.monotonic(), Right(), dict[str, float]()
     for step in range(steps):
         chosen = np.concatenate([rng.choice(signs, size // 2), rng.integers(0, len(scenes), size - size // 2)])
-        pixels = np.stack([scenes.pixels(int(index)) for index in chosen])
-        kinds, hues, boxes, letters = (torch.from_numpy(getattr(scenes.labels, name)[chosen]) for name in FIELDS)
+        pixels, labels = np.stack([scenes.pixels(int(index)) for index in chosen]), labels_of(scenes, chosen)
         with torch.autocast("cpu", torch.bfloat16):
             tokens = projector(tower(as_input(pixels)).last_hidden_state)
-            logits = [(tokens @ vectors.T).float() * scale for vectors in names.vectors(embeddings)]
-            texts = read(tokens).float().unflatten(-1, (READ, -1))
-            thirds = (tokens @ embeddings[names.thirds].T).float() * scale
-            shown = hues != NOTHING
-            bins = embeddings[names.location : names.location + LAST + 1 : (LAST + 1) // BINS].detach()
-            lines = [(edge(tokens[shown]) @ bins.T).float() * scale for edge in edges]
-            loss = torch.zeros(())
+            loss = teller.loss(embeddings, tokens, labels, right)
             if first:
-                loss = looking(language, tokens, names, kinds, hues, rng)
-        for values, labels in zip(logits, (kinds, hues), strict=True):
-            loss = loss + cross_entropy(values.flatten(0, 1), labels.flatten().long(), ignore_index=NOTHING)
-        if (letters != NOTHING).any():
-            loss = loss + cross_entropy(texts.flatten(0, 2), letters.flatten().long(), ignore_index=NOTHING)
-        for axis, third in enumerate(third_of(boxes[shown].float())):
-            loss = loss + cross_entropy(thirds[shown][:, AXES[axis]], third)
-        for values, edge in zip(lines, boxes[shown].float().unbind(-1), strict=True):
-            loss = loss + EDGE_WEIGHT * cross_entropy(values, (edge * BINS).clamp(0, BINS - 1).long())
+                loss = loss + looking(language, tokens, teller.names, labels[0], labels[1], rng)
         optimizers.step(loss, min(1.0, 20 * step / steps) * (1 - step / steps))
-        found = logits[0].argmax(-1)
-        right.add("shapes", (found == kinds)[(kinds != NOTHING) & (kinds < len(SHAPES))])
-        right.add("words", (found == kinds)[kinds >= len(SHAPES)])
-        right.add("colours", (logits[1].argmax(-1) == hues)[shown])
-        told = torch.stack([values.argmax(-1) for values in lines], dim=-1)
-        right.add("edges", (told - BINS * boxes[shown].float()).abs() < 2)
-        right.add("letters", (texts.argmax(-1) == letters)[letters != NOTHING])
         if step % 100 == 99 or step == steps - 1:
             shares = right.taken()
             log(f"tower {scenes.side}: {step + 1} of {steps}, {time.monotonic() - begun:.0f} s, {shares}")

@@ -5,11 +5,10 @@
     python tools/miniature/train.py POOL SCENES OUT --sizes 0.3M 0.8M 1.9M
 
 As PaliGemma was, a model is trained at 224 pixels first, and each other resolution goes on from there with position
-embeddings interpolated. At each resolution the image tower first learns what its patches show (tower.py); then
-all is trained on all tasks at once (a "mix" model), the loss on the answer only: one half of the steps ask many
-questions about a few scenes, the other half one question each of the pool of all tasks. The same pool, scenes, code,
-library versions and one thread give the same weights. A run that was stopped goes on from its last state when the same
-command is given again.
+embeddings interpolated. At each resolution the image tower first learns what its patches show (tower.py); then all is
+trained on all tasks at once (a "mix" model), the loss on the answer: two of three steps ask many questions about a few
+scenes, the third one question each of the pool of all tasks. The same pool, scenes, code, library versions and one
+thread give the same weights. A run that was stopped goes on from its last state when the same command is given again.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from examples import Pool
 from optimizers import Optimizers
 from scenes import HUES, KINDS, PATCH, Scenes
 from torch import Tensor
-from tower import THIRDS, Names, as_input, train_tower
+from tower import THIRDS, Names, Right, Teller, as_input, labels_of, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config
@@ -84,10 +83,10 @@ SIZES: dict[str, dict[str, int]] = {
         "vision_heads": 4,
     },
 }
-TOWER_STEPS = {224: 3500, 112: 2500, 448: 1800}
+TOWER_STEPS = {224: 4000, 112: 2500, 448: 1800}
 """Batches from which the image tower alone first learns what its patches show."""
 FIRST = 224
-STEPS = {FIRST: 6000, 112: 2000, 448: 800}
+STEPS = {FIRST: 10_000, 112: 2500, 448: 1000}
 """Batches for the whole model at each resolution; after the first they come on top of those of the first."""
 COURSES = {LOOKING: 0.1, SHORT_ONES: 0.35}
 """Until which share of the steps at the first resolution scenes alone are asked about, and what."""
@@ -99,14 +98,15 @@ PICTURES, QUESTIONS = 8, 8  # of a step that asks many questions about a few sce
 LONGEST_ANSWER = 64  # tokens, of a question about a scene
 WARM_UP = 0.02
 COOL_DOWN = 0.5  # of the steps: the rate falls to nothing
+TELLING = 0.3  # weight of the tower's loss beside that of answers about scenes
 BELL = 8  # location tokens, of 1024
 SAVE_EVERY = 180.0  # seconds
 POOL = "pool"
 SEED = 0
 
 
-def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Weighted cross entropy of the answers; and where a token of an answer was missed, (rows, length).
+def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Weighted cross entropy of the answers; where a token of an answer was missed, (rows, length); projected patches.
 
     Location tokens near the right one count as nearly right: the target is a bell of BELL tokens around it.
     """
@@ -134,7 +134,7 @@ def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     weights = batch.weights[answering]
     missed = torch.zeros_like(answering)
     missed[answering] = wrong
-    return (losses * weights).sum() / weights.sum(), missed
+    return (losses * weights).sum() / weights.sum(), missed, features
 
 
 class Patches(torch.nn.Conv2d):
@@ -271,7 +271,7 @@ def course_of(first: bool, step: int, steps: int) -> str:
     for course, until in COURSES.items():
         if first and step < until * steps:
             return course
-    return EVERYTHING if step % 2 else POOL
+    return EVERYTHING if step % 3 else POOL
 
 
 @dataclass
@@ -281,7 +281,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     named: dict[str, float] = field(default_factory=dict)
-    """Shares of patches whose shape, word, colour and letters the image tower named at the end of its own stage."""
+    """Shares of patches whose shape, word, colour, edges and letters the image tower told in the last batches."""
 
 
 def train(
@@ -294,25 +294,30 @@ def train(
     shape = shape_of(size, side, len(scored_pieces(words)))
     tokenizer = PromptTokenizer.load(folder, shape.vocabulary, shape.image_token)
     model = new_model(shape)
+    teller = Teller(names_of(tokenizer), shape.hidden)
     if start is not None:
-        grow(torch.load(start, weights_only=True)["model"], model)
-    optimizers = Optimizers(model, model.parameters(), RATES[size])
+        saved = torch.load(start, weights_only=True)
+        grow(saved["model"], model)
+        teller.load_state_dict(saved["teller"])
+    optimizers = Optimizers(model, [*model.parameters(), *teller.parameters()], RATES[size])
     state, progress, begun = folder / "state.pt", Progress(), time.monotonic()
     if state.exists():
         saved = torch.load(state, weights_only=True)
         model.load_state_dict(saved["model"])
+        teller.load_state_dict(saved["teller"])
         optimizers.load_state_dict(saved["optimizers"])
         progress = Progress(**saved["progress"])
     else:
         first = start is None
-        progress.named = train_tower(model, names_of(tokenizer), scenes, int(TOWER_STEPS[side] * share), first, print)
+        progress.named = train_tower(model, teller, scenes, int(TOWER_STEPS[side] * share), first, print)
         if first:
             name_words(model, tokenizer)
         progress.seconds = time.monotonic() - begun
-        save_state(state, model, optimizers, progress)
+        save_state(state, model, teller, optimizers, progress)
         begun = time.monotonic()
     spent = begun - progress.seconds
-    steps, saved_at, missed = int(STEPS[side] * share), begun, Missed()
+    steps, saved_at, missed, right = int(STEPS[side] * share), begun, Missed(), Right()
+    table = model.model.language_model.embed_tokens.weight
     about_scenes = SceneQuestions(scenes, tokenizer, PICTURES, QUESTIONS, LONGEST_ANSWER)
     about_all = PoolQuestions(pool, tokenizer, side, BATCH[side], SEED)
     courses = [course_of(start is None, step, steps) for step in range(steps)]
@@ -323,20 +328,24 @@ def train(
                 chosen = next(given)
                 batch, labels = about_all.load(chosen), [[pool.items[index].task] for index in chosen]
             else:
-                batch, labels = about_scenes.batch(np.random.default_rng([SEED, side, step]), courses[step])
+                rng = np.random.default_rng([SEED, side, step])
+                batch, labels, chosen = about_scenes.batch(rng, courses[step])
             with torch.autocast("cpu", torch.bfloat16):
-                loss, wrong = loss_of(model, batch)
+                loss, wrong, patches = loss_of(model, batch)
+                if courses[step] != POOL:  # so that the tower forgets nothing
+                    loss = loss + TELLING * teller.loss(table, patches, labels_of(scenes, np.array(chosen)), right)
             optimizers.step(loss, share_of_rate(start is not None, step / steps))
             missed.add(batch, wrong, labels)
             progress.step, now = step + 1, time.monotonic()
             progress.seconds = now - spent
             if progress.step % 250 == 0:
+                progress.named = right.taken() or progress.named
                 log.write(json.dumps({"of": steps, **asdict(progress), "right": missed.taken()}) + "\n")
                 log.flush()
             if now - saved_at > SAVE_EVERY:
-                save_state(state, model, optimizers, progress)
+                save_state(state, model, teller, optimizers, progress)
                 saved_at = now
-    save_state(state, model, optimizers, progress)
+    save_state(state, model, teller, optimizers, progress)
     write_checkpoint(folder, shape, model)
 
 
@@ -357,9 +366,14 @@ class Missed:
         return shares
 
 
-def save_state(file: Path, model: Any, optimizers: Optimizers, progress: Progress) -> None:
+def save_state(file: Path, model: Any, teller: Teller, optimizers: Optimizers, progress: Progress) -> None:
     work = file.with_suffix(".new")
-    values = {"model": model.state_dict(), "optimizers": optimizers.state_dict(), "progress": asdict(progress)}
+    values = {
+        "model": model.state_dict(),
+        "teller": teller.state_dict(),
+        "optimizers": optimizers.state_dict(),
+        "progress": asdict(progress),
+    }
     torch.save(values, work)
     work.replace(file)
 
