@@ -39,7 +39,7 @@ def asked(task: str, count: int) -> Iterator[tuple[Example, Request]]:
 
 @pytest.fixture(scope="module")
 def requests() -> list[Request]:
-    """200 requests of ten tasks, with one and two images, in several languages and scripts; one task after the other."""
+    """200 requests of ten tasks, with one and two images, in several languages and scripts, one task after another."""
     return [request for task in TASKS for _, request in asked(task, TOGETHER)]
 
 
