@@ -159,10 +159,8 @@ def looking(
     hues = torch.where(hues == NOTHING, NOTHING, hues + names.first_hue)
     named = (kinds[:, None] == asked[:, :, None]) | (hues[:, None] == asked[:, :, None])
     there = named.any(-1)
-    attention, hidden = (
-        language.layers[0].self_attn,
-        torch.cat([tokens, language.embed_tokens(ids).to(tokens.dtype)], 1),
-    )
+    attention = language.layers[0].self_attn
+    hidden = torch.cat([tokens, language.embed_tokens(ids).to(tokens.dtype)], 1)
     size, group = attention.head_dim, attention.num_key_value_groups
     cos, sin = language.rotary_emb(hidden, torch.arange(hidden.shape[1])[None])
     inner = language.layers[0].input_layernorm(hidden)
