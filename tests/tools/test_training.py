@@ -98,7 +98,7 @@ def trained(
 ) -> Callable[..., tuple[bytes, Path]]:
     """The weights of a short training into a named folder, and the folder."""
     monkeypatch.setattr(scenes, "SHARD", 10)
-    monkeypatch.setattr(train, "STEPS", {112: 12})
+    monkeypatch.setattr(train, "STEPS", {112: (8, 4)})
     monkeypatch.setattr(train, "TOWER_STEPS", {112: 2})
     monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
     pool, about = examples.Pool(pools[0]), scenes.Scenes(pools[1], 112)

@@ -1,7 +1,6 @@
-"""Write the model card of the miniature family, and the figures of the docs, from training logs and a study's report.
+"""Write the model card of the miniature family, and the figures of the docs, from training logs and a study's results.
 
 evalsuite study run studies/miniature.yaml
-evalsuite report studies/miniature
 python tools/miniature/card.py TRAINED studies/miniature
 """
 
@@ -10,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,32 +16,33 @@ from typing import Any
 from examples import SHARES
 
 from evalsuite.backends.miniature import RESOLUTIONS, SIZES, miniature_checkpoint
+from evalsuite.reports.scaling import figures
+from evalsuite.reports.scaling.grid import PERCENT, Sample, TaskGrid
 
 CELLS = [(size, side) for size in SIZES for side in RESOLUTIONS]
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "Questions about a scene": ("vqav2", "gqa", "okvqa", "vizwiz_vqa", "aokvqa_da", "xgqa"),
+    "Scene questions": ("vqav2", "gqa", "okvqa", "vizwiz_vqa", "aokvqa_da", "xgqa"),
     "Choosing an answer": ("aokvqa_mc", "ai2d", "science_qa"),
     "Counting": ("tallyqa", "countbenchqa"),
-    "Existence, pairs of images": ("pope", "mmvp"),
+    "Existence, pairs": ("pope", "mmvp"),
     "True or false": ("vsr", "vsr_random", "marvl"),
-    "Two images, true or false (NLVR2)": ("nlvr2",),
-    "Views of solids, aerial images": ("objaverse_multiview", "rsvqa_lr", "rsvqa_hr"),
+    "Two images (NLVR2)": ("nlvr2",),
+    "Solids, aerial images": ("objaverse_multiview", "rsvqa_lr", "rsvqa_hr"),
     "Reading words": ("textvqa", "stvqa", "ocrvqa"),
-    "Reading pages and charts": ("docvqa", "infovqa", "chartqa"),
+    "Pages and charts": ("docvqa", "infovqa", "chartqa"),
     "Captions (CIDEr)": ("cococap", "nocaps", "textcaps", "screen2words", "widgetcap", "scicap"),
-    "Captions in 35 languages (CIDEr)": ("coco35l", "xm3600"),
-    "Masks of expressions (mIoU)": ("refcoco", "refcocop", "refcocog"),
+    "35 languages (CIDEr)": ("coco35l", "xm3600"),
+    "Masks (mIoU)": ("refcoco", "refcocop", "refcocog"),
     "Detection (AP)": ("coco_detection", "doclaynet_detection"),
     "Text spotting (F1)": ("icdar15", "total_text"),
     "Tables (TEDS)": ("pubtabnet", "fintabnet"),
-    "Questions about clips": ("msvd_qa", "msrvtt_qa", "activitynet_qa"),
-    "Captions of clips (CIDEr)": ("vatex", "msrvtt_cap", "activitynet_cap", "smit_cap"),
+    "Clip questions": ("msvd_qa", "msrvtt_qa", "activitynet_qa"),
+    "Clip captions (CIDEr)": ("vatex", "msrvtt_cap", "activitynet_cap", "smit_cap"),
 }
 """What the table of the card averages: headline values in the units of the papers."""
 
 TEMPLATE = Path(__file__).with_name("card.md")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "figures"
-FIGURES = ("improvements.svg", "scaling_curves.svg")
 
 
 def main() -> None:
@@ -54,8 +53,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=miniature_checkpoint({}).parent / "MODEL_CARD.md")
     chosen = parser.parse_args()
     chosen.out.write_text(card(chosen.trained, chosen.study, chosen.units), "utf-8")
-    for name in FIGURES:
-        shutil.copy(chosen.study / "report" / name, DOCS / f"miniature_{name}")
+    figure = figures.scaling_curves(family_grids(chosen.study))
+    figures.save(figure, DOCS, "miniature_families", ["svg"])
 
 
 def card(trained: Path, study: Path, units: int) -> str:
@@ -63,7 +62,7 @@ def card(trained: Path, study: Path, units: int) -> str:
 
     folders = [miniature_checkpoint({"size": size, "resolution": side}) for size, side in CELLS]
     total = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
-    seen = ", ".join(f"{TOWER_STEPS[side]:,} and {count:,} at {side} px" for side, count in STEPS.items())
+    seen = ", ".join(f"{TOWER_STEPS[side]:,} and {sum(rounds):,} at {side} px" for side, rounds in STEPS.items())
     rows = []
     for folder in folders:
         words, pixels = parameters(folder)
@@ -102,13 +101,32 @@ def last_line(log: Path) -> dict[str, Any]:
 
 
 def table(study: Path) -> str:
-    values = {cell: headlines(study / f"size={cell[0]},resolution={cell[1]}" / "results.json") for cell in CELLS}
     lines = ["| family | " + " | ".join(f"{size}-{side}" for size, side in CELLS) + " |", "|---" * 10 + "|"]
-    for family, tasks in FAMILIES.items():
-        lines.append(
-            f"| {family} | " + " | ".join(mean([values[cell].get(task) for task in tasks]) for cell in CELLS) + " |"
-        )
+    for family, cells in family_values(study).items():
+        written = [f"{cells[cell][0]:.1f} ± {cells[cell][1]:.1f}" if cell in cells else "" for cell in CELLS]
+        lines.append(f"| {family} | " + " | ".join(written) + " |")
     return "\n".join(lines) + "\n"
+
+
+def family_grids(study: Path) -> list[TaskGrid]:
+    grids = []
+    for family, cells in family_values(study).items():
+        unit = "" if "CIDEr" in family else PERCENT
+        grids.append(TaskGrid(family, unit, True, {cell: Sample(value) for cell, (value, _) in cells.items()}, {}))
+    return grids
+
+
+def family_values(study: Path) -> dict[str, dict[tuple[str, int], tuple[float, float]]]:
+    """Family -> cell -> mean headline value of its tasks, and half the width of its interval."""
+    values = {cell: headlines(study / f"size={cell[0]},resolution={cell[1]}" / "results.json") for cell in CELLS}
+    return {
+        family: {
+            cell: combined([values[cell][task] for task in tasks if task in values[cell]])
+            for cell in CELLS
+            if any(task in values[cell] for task in tasks)
+        }
+        for family, tasks in FAMILIES.items()
+    }
 
 
 def headlines(results: Path) -> dict[str, tuple[float, float]]:
@@ -119,14 +137,6 @@ def headlines(results: Path) -> dict[str, tuple[float, float]]:
             half = (row["ci_high"] - row["ci_low"]) / 2 if row["ci_low"] is not None else 0.0
             found.setdefault(row["task"], []).append((row["value"], half))
     return {task: combined(pairs) for task, pairs in found.items()}
-
-
-def mean(pairs: Sequence[tuple[float, float] | None]) -> str:
-    there = [pair for pair in pairs if pair is not None]
-    if not there:
-        return ""
-    value, half = combined(there)
-    return f"{value:.1f} ± {half:.1f}"
 
 
 def combined(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -20,6 +20,7 @@ import os
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -86,8 +87,12 @@ SIZES: dict[str, dict[str, int]] = {
 TOWER_STEPS = {224: 4000, 112: 2500, 448: 1800}
 """Batches from which the image tower alone first learns what its patches show."""
 FIRST = 224
-STEPS = {FIRST: 10_000, 112: 2500, 448: 1000}
-"""Batches for the whole model at each resolution; after the first they come on top of those of the first."""
+STEPS = {FIRST: (10_000,), 112: (2500,), 448: (1000, 1500)}
+"""Batches for the whole model at each resolution, by rounds; after the first they come on top of those of the first.
+
+The rate falls to nothing at the end of a round. At 448 pixels there are two, because after one the models gave fewer
+right answers to what they were trained on than at 224.
+"""
 COURSES = {LOOKING: 0.1, SHORT_ONES: 0.35}
 """Until which share of the steps at the first resolution scenes alone are asked about, and what."""
 RATES = {"0.3M": (0.002, 4e-4), "0.8M": (0.002, 4e-4), "1.9M": (0.0015, 3e-4)}
@@ -262,8 +267,13 @@ def names_of(tokenizer: PromptTokenizer) -> Names:
     return Names([ids(word) for word in KINDS], [ids(word) for word in HUES], thirds, location)
 
 
-def share_of_rate(later: bool, progress: float) -> float:
-    return (LATER_RATE if later else 1.0) * min(1.0, progress / WARM_UP, (1 - progress) / COOL_DOWN)
+def shares_of_rate(later: bool, rounds: Sequence[int]) -> list[float]:
+    """For each step of these rounds."""
+    return [
+        (LATER_RATE if later else 1.0) * min(1.0, step / steps / WARM_UP, (1 - step / steps) / COOL_DOWN)
+        for steps in rounds
+        for step in range(steps)
+    ]
 
 
 def course_of(first: bool, step: int, steps: int) -> str:
@@ -316,7 +326,9 @@ def train(
         save_state(state, model, teller, optimizers, progress)
         begun = time.monotonic()
     spent = begun - progress.seconds
-    steps, saved_at, missed, right = int(STEPS[side] * share), begun, Missed(), Right()
+    saved_at, missed, right = begun, Missed(), Right()
+    rates = shares_of_rate(start is not None, [int(steps * share) for steps in STEPS[side]])
+    steps = len(rates)
     table = model.model.language_model.embed_tokens.weight
     about_scenes = SceneQuestions(scenes, tokenizer, PICTURES, QUESTIONS, LONGEST_ANSWER)
     about_all = PoolQuestions(pool, tokenizer, side, BATCH[side], SEED)
@@ -334,7 +346,7 @@ def train(
                 loss, wrong, patches = loss_of(model, batch)
                 if courses[step] != POOL:  # so that the tower forgets nothing
                     loss = loss + TELLING * teller.loss(table, patches, labels_of(scenes, np.array(chosen)), right)
-            optimizers.step(loss, share_of_rate(start is not None, step / steps))
+            optimizers.step(loss, rates[step])
             missed.add(batch, wrong, labels)
             progress.step, now = step + 1, time.monotonic()
             progress.seconds = now - spent
