@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two test processes must not spin on each other's cores
 os.environ["HF_HUB_OFFLINE"] = "1"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job that a script sends to the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the runs that tests interrupt inherit it
 
 SLOW_BACKEND = '''
 """A backend that answers with the prompt, one batch of four every SECONDS; it hangs at the example HANG_AT."""
