@@ -40,6 +40,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "Clip captions (CIDEr)": ("vatex", "msrvtt_cap", "activitynet_cap", "smit_cap"),
 }
 """What the table of the card averages: headline values in the units of the papers."""
+Families = dict[str, dict[tuple[str, int], tuple[float, float]]]
+"""Family -> (size, resolution) -> mean headline value of its tasks, and half the width of its interval."""
 
 TEMPLATE = Path(__file__).with_name("card.md")
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "figures"
@@ -52,12 +54,13 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=480)
     parser.add_argument("--out", type=Path, default=miniature_checkpoint({}).parent / "MODEL_CARD.md")
     chosen = parser.parse_args()
-    chosen.out.write_text(card(chosen.trained, chosen.study, chosen.units), "utf-8")
-    figure = figures.scaling_curves(family_grids(chosen.study))
+    families = family_values(chosen.study)
+    chosen.out.write_text(card(chosen.trained, families, chosen.units), "utf-8")
+    figure = figures.scaling_curves(family_grids(families))
     figures.save(figure, DOCS, "miniature_families", ["svg"])
 
 
-def card(trained: Path, study: Path, units: int) -> str:
+def card(trained: Path, families: Families, units: int) -> str:
     from train import STEPS, TOWER_STEPS
 
     folders = [miniature_checkpoint({"size": size, "resolution": side}) for size, side in CELLS]
@@ -80,7 +83,7 @@ def card(trained: Path, study: Path, units: int) -> str:
         steps=seen,
         units=units,
         costs="".join(rows),
-        results=table(study),
+        results=table(families),
     )
 
 
@@ -100,24 +103,23 @@ def last_line(log: Path) -> dict[str, Any]:
     return line
 
 
-def table(study: Path) -> str:
+def table(families: Families) -> str:
     lines = ["| family | " + " | ".join(f"{size}-{side}" for size, side in CELLS) + " |", "|---" * 10 + "|"]
-    for family, cells in family_values(study).items():
+    for family, cells in families.items():
         written = [f"{cells[cell][0]:.1f} ± {cells[cell][1]:.1f}" if cell in cells else "" for cell in CELLS]
         lines.append(f"| {family} | " + " | ".join(written) + " |")
     return "\n".join(lines) + "\n"
 
 
-def family_grids(study: Path) -> list[TaskGrid]:
+def family_grids(families: Families) -> list[TaskGrid]:
     grids = []
-    for family, cells in family_values(study).items():
+    for family, cells in families.items():
         unit = "" if "CIDEr" in family else PERCENT
         grids.append(TaskGrid(family, unit, True, {cell: Sample(value) for cell, (value, _) in cells.items()}, {}))
     return grids
 
 
-def family_values(study: Path) -> dict[str, dict[tuple[str, int], tuple[float, float]]]:
-    """Family -> cell -> mean headline value of its tasks, and half the width of its interval."""
+def family_values(study: Path) -> Families:
     values = {cell: headlines(study / f"size={cell[0]},resolution={cell[1]}" / "results.json") for cell in CELLS}
     return {
         family: {

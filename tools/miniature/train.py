@@ -128,7 +128,7 @@ def loss_of(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     targets = batch.tokens[:, 1:][answering[:, :-1]]
     losses = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     wrong = logits.argmax(-1) != targets
-    first = model.config.image_token_id - len(LOCATIONS) - len(SEGMENTS)
+    first = first_location(model.config.image_token_id)
     places = torch.arange(len(LOCATIONS))
     local = (targets >= first) & (targets < first + len(LOCATIONS))
     distance = places - (targets[local] - first)[:, None]
@@ -202,6 +202,11 @@ def shape_of(size: str, side: int, pieces: int) -> TinyShape:
     return TinyShape(resolution=side, patch=PATCH, vocabulary=rows, image_token=image, **SIZES[size])
 
 
+def first_location(image_token: int) -> int:
+    """Id of the first location token: these and the segmentation tokens come right before the image token."""
+    return image_token - len(LOCATIONS) - len(SEGMENTS)
+
+
 def new_model(shape: TinyShape) -> Any:
     from transformers import AttentionInterface, PaliGemmaConfig, PaliGemmaForConditionalGeneration
 
@@ -218,7 +223,7 @@ def new_model(shape: TinyShape) -> Any:
         tower.position_embedding.weight.normal_(std=0.3)
         tower.patch_embedding.bias.copy_(-0.95 * tower.patch_embedding.weight.sum((1, 2, 3)))  # a white patch gives 0
         table.normal_(std=shape.hidden**-0.5)
-        table[shape.image_token - len(LOCATIONS) - len(SEGMENTS) :][: len(LOCATIONS)] = smooth(shape.hidden)
+        table[first_location(shape.image_token) :][: len(LOCATIONS)] = smooth(shape.hidden)
     tower.patch_embedding.__class__ = Patches
     model.tie_weights()
     return model.train()
@@ -248,7 +253,7 @@ def name_words(model: Any, tokenizer: PromptTokenizer) -> None:
     table = model.model.language_model.embed_tokens.weight
     with torch.no_grad():
         for word in (*KINDS, *HUES, *THIRDS):
-            known = tokenizer.id_of(SPACE + word) or tokenizer.id_of(word)
+            known = whole_word(tokenizer, word)
             spellings = (word, f"{word}s", word.capitalize(), word.upper())
             for spelling in (*spellings, *(SPACE + spelling for spelling in spellings)):
                 token = tokenizer.id_of(spelling)
@@ -256,15 +261,18 @@ def name_words(model: Any, tokenizer: PromptTokenizer) -> None:
                     table[token] = table[known] + 0.2 * table[token]
 
 
-def names_of(tokenizer: PromptTokenizer) -> Names:
+def whole_word(tokenizer: PromptTokenizer, word: str) -> int | None:
+    """Id of the one token that spells this word, after a space if there is such a token."""
+    return tokenizer.id_of(SPACE + word) or tokenizer.id_of(word)
+
+
+def names_of(tokenizer: PromptTokenizer, image_token: int) -> Names:
     def ids(word: str) -> list[int]:
         whole = tokenizer.id_of(SPACE + word)
         return [whole] if whole is not None else list(tokenizer.answer(word))[:-1]
 
-    location = tokenizer.id_of(LOCATIONS[0])
-    assert location is not None
-    thirds = [tokenizer.id_of(SPACE + word) or tokenizer.id_of(word) or 0 for word in THIRDS]
-    return Names([ids(word) for word in KINDS], [ids(word) for word in HUES], thirds, location)
+    thirds = [whole_word(tokenizer, word) or 0 for word in THIRDS]
+    return Names([ids(word) for word in KINDS], [ids(word) for word in HUES], thirds, first_location(image_token))
 
 
 def shares_of_rate(later: bool, rounds: Sequence[int]) -> list[float]:
@@ -304,7 +312,7 @@ def train(
     shape = shape_of(size, side, len(scored_pieces(words)))
     tokenizer = PromptTokenizer.load(folder, shape.vocabulary, shape.image_token)
     model = new_model(shape)
-    teller = Teller(names_of(tokenizer), shape.hidden)
+    teller = Teller(names_of(tokenizer, shape.image_token), shape.hidden)
     if start is not None:
         saved = torch.load(start, weights_only=True)
         grow(saved["model"], model)
