@@ -2,7 +2,7 @@
 
 The judge sees the image, the whole caption and one sentence of it, and must answer with one of the sheet's own words.
 What it gives is a column of its own, named after model and version of the prompt; it never mixes with people's ratings
-(:func:`evalsuite.metrics.rating_sheets.read_rows` refuses that).
+(:func:`evalsuite.metrics.captions.rating_sheets.read_rows` refuses that).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.local import generate
 from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import DataError, UnknownName, UsageError
-from evalsuite.metrics.non_entailment import NonEntailment, rating_statistics
-from evalsuite.metrics.rating_sheets import (
+from evalsuite.metrics.captions.non_entailment import NonEntailment, rating_statistics
+from evalsuite.metrics.captions.rating_sheets import (
     RATINGS,
     Place,
     judge_column,

@@ -195,7 +195,7 @@ def _shortened(names: list[str], most: int = 8) -> list[str]:
 
 
 def _agreement() -> str:
-    from evalsuite.metrics import ptb_tokenizer
+    from evalsuite.metrics.captions import ptb_tokenizer
 
     paragraphs = inspect.cleandoc(ptb_tokenizer.__doc__ or "").split("\n\n")
     known = next((text for text in paragraphs if text.startswith("Known to differ")), "")

@@ -15,8 +15,8 @@ import evalsuite
 from evalsuite import api
 from evalsuite.errors import BackendError, DataError, ScoringError, UnknownName, UsageError
 from evalsuite.judging import PROMPT, PROMPT_VERSION, judge_prompt, parse_rating
-from evalsuite.metrics.non_entailment import NonEntailment, read_ratings
-from evalsuite.metrics.rating_sheets import read_rows
+from evalsuite.metrics.captions.non_entailment import NonEntailment, read_ratings
+from evalsuite.metrics.captions.rating_sheets import read_rows
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 CAPTION = "A circle is red. =It is large! Nothing <more> is here."

@@ -183,7 +183,7 @@ def test_a_wheel_built_from_the_sdist_holds_specs_tables_templates_and_published
         "evalsuite/task_specs/README.md",
         "evalsuite/py.typed",
         "evalsuite/reports/published/paligemma2_table13_scaling.csv",
-        "evalsuite/metrics/anls.py",
+        "evalsuite/metrics/answers/anls.py",
     ):
         assert needed in names
     assert not [name for name in names if name.startswith(("metrics/", "reports/", "task_specs/", "tests/"))]

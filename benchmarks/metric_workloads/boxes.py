@@ -238,7 +238,7 @@ def mask_iou(expressions: int) -> Iterator[Workload]:
 
 
 def _ellipse(random: np.random.Generator) -> tuple[tuple[float, ...], dict[str, Any]]:
-    from evalsuite.metrics.masks import mask_to_rle
+    from evalsuite.metrics.boxes.masks import mask_to_rle
 
     y, x = random.uniform(0.25, 0.75, 2)
     h, w = random.uniform(0.05, 0.24, 2)
@@ -274,7 +274,7 @@ def _naive_masks(
 
 def _torch_decoder() -> Callable[[np.ndarray], np.ndarray]:
     """The decoder as a torch network with the same untrained weights; with scipy where torch is not installed."""
-    from evalsuite.metrics.vqvae import random_weights
+    from evalsuite.metrics.boxes.vqvae import random_weights
 
     weights = random_weights(0)
     try:

@@ -20,7 +20,7 @@ import numpy as np
 
 from evalsuite.metrics import load_metric
 from evalsuite.metrics.groups import scores_by_group
-from evalsuite.metrics.ptb_tokenizer import tokenize_corpus
+from evalsuite.metrics.captions.ptb_tokenizer import tokenize_corpus
 
 COCO_IMAGES, COCO_REFERENCES = 5000, 5
 LANGUAGES, LANGUAGE_IMAGES, LANGUAGE_REFERENCES = 36, 3600, 2

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from evalsuite.metrics.smiles import SmilesMatch, forget_molecules
+from evalsuite.metrics.molecules.smiles import SmilesMatch, forget_molecules
 
 PAIRS = 5719
 TRUNCATED = 0.07

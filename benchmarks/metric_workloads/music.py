@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from evalsuite.metrics.kern import KernErrorRates
+from evalsuite.metrics.music.kern import KernErrorRates
 
 SCORES = 7661
 MEAN_CHARACTERS = 486

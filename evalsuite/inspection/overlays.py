@@ -81,7 +81,7 @@ def answer_shapes(
 
     size: height and width of the image. box_scale: location token of the far border. text_first: texts precede boxes.
     """
-    from evalsuite.metrics.sequences import parse_json_list, parse_located_texts
+    from evalsuite.metrics.boxes.written import parse_json_list, parse_located_texts
 
     listed = parse_json_list(text)
     if listed is not None:
@@ -136,7 +136,7 @@ def _mask(mask: Mapping[str, Any]) -> Iterator[Shape]:
             numbers = _numbers(polygon, len(polygon))
             yield Shape(tuple(zip(numbers[::2], numbers[1::2], strict=True)), 0, filled=True)
     else:
-        from evalsuite.metrics.masks import read_mask
+        from evalsuite.metrics.boxes.masks import read_mask
 
         yield Shape((), 0, mask=read_mask(mask))
 

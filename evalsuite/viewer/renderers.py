@@ -23,7 +23,7 @@ def molecule_svg(text: str) -> tuple[str, str]:
     from rdkit import Chem, rdBase
     from rdkit.Chem.Draw import rdMolDraw2D
 
-    from evalsuite.metrics.smiles import prepare_smiles
+    from evalsuite.metrics.molecules.smiles import prepare_smiles
 
     rdBase.BlockLogs()
     if not text.strip():

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from evalsuite.metrics.base import Answer
-from evalsuite.metrics.box_ap import BoxAP
-from evalsuite.metrics.clipping import EPSILON
-from evalsuite.metrics.geometry import (
+from evalsuite.metrics.boxes.box_ap import BoxAP
+from evalsuite.metrics.boxes.clipping import EPSILON
+from evalsuite.metrics.boxes.geometry import (
     Polygons,
     box_intersections,
     box_ioas,
     box_ious,
     polygon_overlaps,
 )
-from evalsuite.metrics.text_spotting import TextSpotting
+from evalsuite.metrics.boxes.text_spotting import TextSpotting
 from evalsuite.metrics.verification import Comparison, Line, is_error
 
 Lines = Iterator[tuple[Line, list[Comparison]]]

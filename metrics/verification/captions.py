@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalsuite.metrics.base import Array
-from evalsuite.metrics.bleu import Bleu
-from evalsuite.metrics.caption_corpus import CaptionMetric
-from evalsuite.metrics.cider import Cider
-from evalsuite.metrics.java_captions import Meteor
-from evalsuite.metrics.ptb_tokenizer import tokenize, tokenize_corpus
-from evalsuite.metrics.rouge import RougeL
+from evalsuite.metrics.captions.bleu import Bleu
+from evalsuite.metrics.captions.corpus import CaptionMetric
+from evalsuite.metrics.captions.cider import Cider
+from evalsuite.metrics.captions.java import Meteor
+from evalsuite.metrics.captions.ptb_tokenizer import tokenize, tokenize_corpus
+from evalsuite.metrics.captions.rouge import RougeL
 from evalsuite.metrics.verification import Comparison, Line, is_error
 
 Found = Iterator[tuple[Line, list[Comparison]]]

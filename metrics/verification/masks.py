@@ -1,7 +1,7 @@
 """Golden files of referring segmentation.
 
 They were recorded with an untrained mask decoder. Its weights are ``vqvae_random_weights.npz`` beside the golden file
-where that exists, else :func:`~evalsuite.metrics.vqvae.random_weights` of the same seed: the two are equal.
+where that exists, else :func:`~evalsuite.metrics.boxes.vqvae.random_weights` of the same seed: the two are equal.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.metrics.mask_iou import MaskIoU
+from evalsuite.metrics.boxes.mask_iou import MaskIoU
 from evalsuite.metrics.verification import Comparison, Line, is_error
-from evalsuite.metrics.vqvae import MaskDecoder, load_weights, random_weights
+from evalsuite.metrics.boxes.vqvae import MaskDecoder, load_weights, random_weights
 
 Lines = Iterator[tuple[Line, list[Comparison]]]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalsuite.metrics.smiles import SmilesMatch, compare_smiles
+from evalsuite.metrics.molecules.smiles import SmilesMatch, compare_smiles
 from evalsuite.metrics.verification import Comparison, Line, is_error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalsuite.metrics.kern import KernErrorRates, full_page_tokens, kern_text, system_tokens
+from evalsuite.metrics.music.kern import KernErrorRates, full_page_tokens, kern_text, system_tokens
 from evalsuite.metrics.verification import Comparison, Line, is_error
 
 _UNITS = ("cer", "ser", "ler")

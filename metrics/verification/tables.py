@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evalsuite.metrics.base import Metric
-from evalsuite.metrics.grits import GritsCon, GritsLoc, GritsTop
-from evalsuite.metrics.teds import Teds, TedsStructure
+from evalsuite.metrics.tables.grits import GritsCon, GritsLoc, GritsTop
+from evalsuite.metrics.tables.teds import Teds, TedsStructure
 from evalsuite.metrics.verification import Comparison, Line, is_error
 
 _GRITS = {"f": "", "precision": "_precision", "recall": "_recall", "upper_bound": "_upper_bound"}

@@ -14,7 +14,7 @@ import pytest
 
 from evalsuite.errors import MissingDependency, UnknownName
 from evalsuite.metrics import METRICS, Answer, Metric, WeightedMetric, load_metric, metric_class
-from evalsuite.metrics.java_captions import JavaCaptionMetric
+from evalsuite.metrics.captions.java import JavaCaptionMetric
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def box_masks() -> Case:
 
 def filled_masks(folder: Path) -> str:
     """A file of mask decoder weights that are all zero, but for the bias of the last layer."""
-    from evalsuite.metrics.vqvae import expected_shapes
+    from evalsuite.metrics.boxes.vqvae import expected_shapes
 
     weights = {name: np.zeros(shape, np.float32) for name, shape in expected_shapes().items()}
     weights["decoder.12.bias"] += 1

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from evalsuite.metrics import WeightedMetric, caption_corpus, load_metric
+from evalsuite.metrics import WeightedMetric, load_metric
+
+from evalsuite.metrics.captions import corpus as caption_corpus
 from evalsuite.metrics.base import Array, Value
-from evalsuite.metrics.bleu import Bleu
-from evalsuite.metrics.cider import Cider
+from evalsuite.metrics.captions.bleu import Bleu
+from evalsuite.metrics.captions.cider import Cider
 from evalsuite.metrics.groups import average, score_by_group, scores_by_group, statistics_by_group
-from evalsuite.metrics.pieces import Pieces
-from evalsuite.metrics.ptb_tokenizer import token_pieces
-from evalsuite.metrics.rouge import RougeL
+from evalsuite.metrics.captions.pieces import Pieces
+from evalsuite.metrics.captions.ptb_tokenizer import token_pieces
+from evalsuite.metrics.captions.rouge import RougeL
 
 ENGLISH = ["a red car", "two dogs run fast", "a cat"], [["a red car parked"], ["two dogs run fast", "dogs"], ["a cat"]]
 GERMAN = ["ein rotes auto", "zwei hunde"], [["ein auto"], ["zwei hunde im auto", "hunde"]]

@@ -23,7 +23,7 @@ from evalsuite.errors import SpecError
 from evalsuite.inspection.references import safe_table
 from evalsuite.inspection.visible import visible
 from evalsuite.metrics import Answer, load_metric
-from evalsuite.metrics.kern import full_page_tokens, system_tokens
+from evalsuite.metrics.music.kern import full_page_tokens, system_tokens
 from evalsuite.parsing import STEPS, parse_answer
 from evalsuite.redaction import without_secrets
 from evalsuite.reports.latex import escape_latex

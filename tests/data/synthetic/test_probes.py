@@ -147,6 +147,6 @@ def test_relations_in_descriptions_hold(words: str, axis: int, sign: int) -> Non
 
 
 def test_descriptions_are_paragraphs_of_several_sentences() -> None:
-    from evalsuite.metrics.caption_length import split_sentences
+    from evalsuite.metrics.captions.length import split_sentences
 
     assert min(len(split_sentences(record["description"])) for record in records("long_captions", 20)) >= 5

@@ -1,0 +1,1 @@
+"""Places in an image: boxes, masks, spotted words, and the geometry below them."""

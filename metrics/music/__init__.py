@@ -1,0 +1,1 @@
+"""Sheet music, written as **kern."""

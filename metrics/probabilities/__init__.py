@@ -1,0 +1,1 @@
+"""What the probabilities of generated tokens say. What the text says is for the other rooms."""

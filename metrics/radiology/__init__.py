@@ -1,0 +1,1 @@
+"""Reports of radiologists. Captions of other images are in ``captions``."""

@@ -1,0 +1,1 @@
+"""Whether what a model says would hurt people. Nothing here says whether it is right."""
