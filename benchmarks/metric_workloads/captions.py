@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from evalsuite.metrics import load_metric
-from evalsuite.metrics.groups import scores_by_group
 from evalsuite.metrics.captions.ptb_tokenizer import tokenize_corpus
+from evalsuite.metrics.groups import scores_by_group
 
 COCO_IMAGES, COCO_REFERENCES = 5000, 5
 LANGUAGES, LANGUAGE_IMAGES, LANGUAGE_REFERENCES = 36, 3600, 2

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import DataError, MissingDependency, ScoringError, UnknownName, UsageError
-from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
 from evalsuite.metrics.answers.shared_verdicts import content, shares
+from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
 
 AGGREGATES = ("best", "weighted_mean")
 LETTERS = "letter_trigrams"
@@ -48,8 +48,8 @@ class EmbeddingSimilarity(Metric):
     give other numbers, which cannot be compared with theirs, and the signature names the folder or file.
 
     An empty answer, and a vector of length 0, has similarity 0. The first answer about an object carries its score
-    (see :func:`~evalsuite.metrics.answers.shared_verdicts.shares`), so that the bootstrap resamples objects. Statistics:
-    (similarity, 1) of objects.
+    (see :func:`~evalsuite.metrics.answers.shared_verdicts.shares`), so that the bootstrap resamples objects.
+    Statistics: (similarity, 1) of objects.
     """
 
     name: ClassVar[str] = "embedding_similarity"

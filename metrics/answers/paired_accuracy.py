@@ -12,8 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from evalsuite.errors import ScoringError, UnknownName
-from evalsuite.metrics.base import Array, Metric, Value, ratio
 from evalsuite.metrics.answers.shared_verdicts import content, shares
+from evalsuite.metrics.base import Array, Metric, Value, ratio
 
 
 class _Group(NamedTuple):

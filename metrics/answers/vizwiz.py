@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from evalsuite.errors import UnknownName
-from evalsuite.metrics.base import MeanMetric, Value
 from evalsuite.metrics.answers.vqa import leave_one_out, normalize_answer
+from evalsuite.metrics.base import MeanMetric, Value
 
 VARIANTS = ("big_vision", "official")
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import ScoringError, UnknownName
-from evalsuite.metrics.base import Array, Metric, Value, ratio
 from evalsuite.metrics.answers.vqa import VqaV2
+from evalsuite.metrics.base import Array, Metric, Value, ratio
 
 VARIANTS = ("big_vision", "aokvqa", "okvqa")
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import UsageError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
 from evalsuite.metrics.answers.wordnet import find_wordnet, load_wordnet, word_similarity
+from evalsuite.metrics.base import Array, Metric, Value, ratio
 
 THRESHOLDS = (0.0, 0.9)
 BELOW_THRESHOLD = 0.1

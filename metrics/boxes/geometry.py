@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.metrics.boxes import clipping
 from evalsuite.metrics.base import Array, ratio
+from evalsuite.metrics.boxes import clipping
 
 Ints = NDArray[np.int64]
 

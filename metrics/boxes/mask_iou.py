@@ -32,8 +32,8 @@ class MaskIoU(Metric):
     expressions. ``oiou`` is the overall (cumulative) IoU of other literature: all common pixels over the pixels of all
     unions, where an invalid answer predicts no pixel. All values are fractions, printed in percent.
 
-    References: a list with one dict: ``mask`` as in :func:`~evalsuite.metrics.boxes.masks.read_mask`, and the true box as
-    ``box_yxyx`` [y1, x1, y2, x2] in 0..1 or ``box_xywh`` [x, y, w, h] in pixels.
+    References: a list with one dict: ``mask`` as in :func:`~evalsuite.metrics.boxes.masks.read_mask`, and the true box
+    as ``box_yxyx`` [y1, x1, y2, x2] in 0..1 or ``box_xywh`` [x, y, w, h] in pixels.
 
     weights: path of the decoder's weights (vae-oid.npz). The default, ``random``, is an untrained decoder that lets a
     run work without the file: its ``miou`` means nothing beside published numbers, and the signature says so.

@@ -1,2 +1,4 @@
-"""Sentences about an image, against other sentences or the judgement of people. Short answers are in ``answers``, reports of
-radiologists in ``radiology``."""
+"""Sentences about an image, against other sentences or the judgement of people.
+
+Short answers are in ``answers``, reports of radiologists in ``radiology``.
+"""

@@ -2,7 +2,8 @@
 
 At every place of a line all rules are tried. The longest match wins, between equal ones the earlier rule. What a rule
 asks of the text *behind* its token lies in the match but outside group 1, and counts for the length too. The rules were
-found by giving strings to the program and reading its answers; ``lexicons/ptb_characters.json`` so for every code point.
+found by giving strings to the program and reading its answers; ``lexicons/ptb_characters.json`` so for every code
+point.
 """
 
 from __future__ import annotations

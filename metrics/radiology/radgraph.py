@@ -11,7 +11,13 @@ import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
 from evalsuite.metrics.base import Array, Metric, Value, ratio
-from evalsuite.metrics.radiology.annotator import MODELS, check_weights, describe_weights, is_oversized, shared_annotator
+from evalsuite.metrics.radiology.annotator import (
+    MODELS,
+    check_weights,
+    describe_weights,
+    is_oversized,
+    shared_annotator,
+)
 from evalsuite.metrics.shared.side_files import describe_file, read_records, version_of
 
 Entities = Mapping[str, Mapping[str, Any]]

@@ -14,8 +14,8 @@ import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
 from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
-from evalsuite.metrics.shared.side_files import describe_file, read_records, version_of
 from evalsuite.metrics.safety.word_list import WORD_LIST, word_scores
+from evalsuite.metrics.shared.side_files import describe_file, read_records, version_of
 
 ATTRIBUTES = ("toxicity", "identity_attack", "insult", "threat", "profanity")
 GROUPINGS = ("perceived_gender", "ethnicity", "age_group")

@@ -14,8 +14,8 @@ import numpy as np
 
 from evalsuite.metrics.base import Array
 from evalsuite.metrics.captions.bleu import Bleu
-from evalsuite.metrics.captions.corpus import CaptionMetric
 from evalsuite.metrics.captions.cider import Cider
+from evalsuite.metrics.captions.corpus import CaptionMetric
 from evalsuite.metrics.captions.java import Meteor
 from evalsuite.metrics.captions.ptb_tokenizer import tokenize, tokenize_corpus
 from evalsuite.metrics.captions.rouge import RougeL

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from evalsuite.metrics.boxes.mask_iou import MaskIoU
-from evalsuite.metrics.verification import Comparison, Line, is_error
 from evalsuite.metrics.boxes.vqvae import MaskDecoder, load_weights, random_weights
+from evalsuite.metrics.verification import Comparison, Line, is_error
 
 Lines = Iterator[tuple[Line, list[Comparison]]]
 

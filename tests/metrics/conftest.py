@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+from evalsuite.metrics.verification import shipped_golden_files
+
+GOLDEN = shipped_golden_files()
 
 
 def _decode(value: dict[str, Any]) -> Any:

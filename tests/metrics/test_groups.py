@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 
 from evalsuite.metrics import WeightedMetric, load_metric
-
-from evalsuite.metrics.captions import corpus as caption_corpus
 from evalsuite.metrics.base import Array, Value
+from evalsuite.metrics.captions import corpus as caption_corpus
 from evalsuite.metrics.captions.bleu import Bleu
 from evalsuite.metrics.captions.cider import Cider
-from evalsuite.metrics.groups import average, score_by_group, scores_by_group, statistics_by_group
 from evalsuite.metrics.captions.pieces import Pieces
 from evalsuite.metrics.captions.ptb_tokenizer import token_pieces
 from evalsuite.metrics.captions.rouge import RougeL
+from evalsuite.metrics.groups import average, score_by_group, scores_by_group, statistics_by_group
 
 ENGLISH = ["a red car", "two dogs run fast", "a cat"], [["a red car parked"], ["two dogs run fast", "dogs"], ["a cat"]]
 GERMAN = ["ein rotes auto", "zwei hunde"], [["ein auto"], ["zwei hunde im auto", "hunde"]]

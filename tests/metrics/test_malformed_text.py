@@ -13,7 +13,7 @@ import pytest
 
 from evalsuite.metrics import Answer, load_metric
 
-AREA: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "cases" / "vqa.py"))["CASES"]
+AREA: dict[str, Any] = runpy.run_path(str(Path(__file__).parent / "cases" / "answers.py"))["CASES"]
 REFERENCES: dict[str, Any] = {
     "anls": ["Paris 2019", ""],
     "exact_match": ["yes"],

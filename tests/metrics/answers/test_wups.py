@@ -15,7 +15,7 @@ from evalsuite.metrics.answers import wordnet
 from evalsuite.metrics.answers.wordnet import Sense, WordNet, find_wordnet, load_wordnet
 from evalsuite.metrics.answers.wups import Wups
 
-CASES = runpy.run_path(str(Path(__file__).parent / "cases" / "vqa.py"))
+CASES = runpy.run_path(str(Path(__file__).parents[1] / "cases" / "answers.py"))
 tiny_wordnet: Callable[..., Path] = CASES["tiny_wordnet"]
 NOUNS: dict[str, list[str]] = CASES["NOUNS"]
 

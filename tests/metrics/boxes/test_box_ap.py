@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,9 @@ import pytest
 from evalsuite.errors import ScoringError, UsageError
 from evalsuite.metrics import Answer, load_metric
 from evalsuite.metrics.boxes.box_ap import BoxAP
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 TWELVE = [value.name for value in BoxAP.values[:12]]
 
 

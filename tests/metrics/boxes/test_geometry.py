@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from evalsuite.metrics.boxes.geometry import Polygons, box_ious, polygon_overlaps, self_crossings
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 SQUARE = [[0, 0], [10, 0], [10, 10], [0, 10]]
 
 

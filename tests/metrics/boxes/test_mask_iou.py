@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,10 +9,10 @@ from evalsuite.errors import ScoringError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.metrics.boxes.mask_iou import MaskIoU, box_iou
 from evalsuite.metrics.boxes.masks import mask_area, mask_to_rle, parse_segmentation, read_mask, rle_to_mask
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 from evalsuite.metrics.verification.masks import recorded_weights
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 SEGMENTS = "".join(f"<seg{code:03d}>" for code in range(0, 128, 8))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +11,9 @@ import pytest
 from evalsuite.errors import ScoringError, UsageError
 from evalsuite.metrics import load_metric
 from evalsuite.metrics.boxes.text_spotting import TextSpotting
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 def box(x1, y1, x2, y2):

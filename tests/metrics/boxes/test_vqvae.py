@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from evalsuite.errors import UsageError
-from evalsuite.metrics.verification import verify_file
 from evalsuite.metrics.boxes.vqvae import (
     MaskDecoder,
     describe_weights,
@@ -17,8 +14,9 @@ from evalsuite.metrics.boxes.vqvae import (
     load_weights,
     random_weights,
 )
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 def test_equals_the_official_decoder():

@@ -20,9 +20,9 @@ from evalsuite.metrics.captions.non_entailment import (
     read_ratings,
     write_rating_sheet,
 )
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 E, N, C, X = "Entailment", "Neutral", "Contradiction", "Nothing to assess"
 
 

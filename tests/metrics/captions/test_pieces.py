@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from evalsuite.metrics import load_metric
-
 from evalsuite.metrics.captions import rouge
 from evalsuite.metrics.captions.ngrams import ngram_counts
 from evalsuite.metrics.captions.pieces import Pieces, joined, pieces_between_spaces

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +17,9 @@ from evalsuite.metrics.molecules.smiles import (
     forget_molecules,
     prepare_smiles,
 )
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 def test_agrees_with_molscribe_and_plain_rdkit() -> None:

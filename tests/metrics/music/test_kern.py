@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import random
 import time
-from pathlib import Path
 
 import pytest
 
 from evalsuite.errors import ScoringError, UnknownName
 from evalsuite.metrics.music.kern import KernErrorRates, full_page_tokens, kern_text, lines, symbols, system_tokens
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 @pytest.mark.parametrize("name", ["kern_cer_ser_ler", "kern_preprocess"])

@@ -15,9 +15,9 @@ import pytest
 from evalsuite.errors import BackendError, DataError, MissingDependency, ScoringError, UnknownName, UsageError
 from evalsuite.metrics.radiology import annotator as radgraph_annotator
 from evalsuite.metrics.radiology.radgraph import RadGraphF1, has_dangling_relation, radgraph_rewards
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 def entity(tokens: str, label: str = "Observation::definitely present", *relations: tuple[str, str]) -> dict[str, Any]:

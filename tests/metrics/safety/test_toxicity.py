@@ -14,9 +14,9 @@ import pytest
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
 from evalsuite.metrics import Answer
 from evalsuite.metrics.safety.toxicity import ATTRIBUTES, Toxicity, write_scores
-from evalsuite.metrics.verification import verify_file
+from evalsuite.metrics.verification import shipped_golden_files, verify_file
 
-GOLDEN = Path(__file__).parents[2] / "metrics" / "golden"
+GOLDEN = shipped_golden_files()
 
 
 def test_agrees_with_the_definition_of_the_paper() -> None:

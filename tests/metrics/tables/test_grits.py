@@ -346,11 +346,9 @@ def test_a_span_beyond_the_bound_scores_zero_and_is_counted(span):
         assert GritsTop(strict=strict).compare(prediction, table("a")) == (0, 0, 0, 0, 0, 0, 1)
 
 
-@pytest.mark.parametrize(
-    "bound", ["grits.MAX_PAIRS", "table_grid.MAX_POSITIONS", "table_grid.MAX_TEXT", "gestalt.MAX_STEPS"]
-)
+@pytest.mark.parametrize("bound", ["grits.MAX_PAIRS", "grid.MAX_POSITIONS", "grid.MAX_TEXT", "gestalt.MAX_STEPS"])
 def test_tables_beyond_a_bound_score_zero_and_are_counted(monkeypatch, bound):
-    monkeypatch.setattr(f"evalsuite.metrics.{bound}", 3)
+    monkeypatch.setattr(f"evalsuite.metrics.tables.{bound}", 3)
     assert GritsCon().compare(table("ab cd", "e f"), table("ad cb", "e g")) == (0, 0, 0, 0, 0, 0, 1)
 
 

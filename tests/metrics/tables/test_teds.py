@@ -129,7 +129,7 @@ def test_two_tables_without_elements_are_counted():
     [("tree_distance", "MAX_NODE_PAIRS"), ("tree_distance", "MAX_WORK"), ("teds", "MAX_TEXT_PAIRS")],
 )
 def test_tables_beyond_a_bound_score_zero_and_are_counted(monkeypatch, module, bound):
-    monkeypatch.setattr(f"evalsuite.metrics.{module}.{bound}", 3)
+    monkeypatch.setattr(f"evalsuite.metrics.tables.{module}.{bound}", 3)
     score = Teds().score([table("a", "b")], [[table("cd", "b")]])
     assert score == {"teds": 0.0, "teds_unparseable": 0.0, "teds_too_large": 1.0}
 
