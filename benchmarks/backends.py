@@ -75,7 +75,7 @@ def load(resolution: int) -> Loaded:
 
     from evalsuite.backends import create_backend
     from evalsuite.backends.base import BackendOptions
-    from evalsuite.backends.tiny import tiny_checkpoint
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 
     folder = tiny_checkpoint(resolution=resolution)
     options = {"batch_size": str(BATCH), "dtype": "float32", "device": "cpu"}

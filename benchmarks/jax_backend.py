@@ -27,8 +27,8 @@ def medium_checkpoint(folder: Path) -> Path:
     """A model whose time goes into matrix products, as a real one's does."""
     from safetensors.numpy import save_file
 
-    from evalsuite.backends.tiny import TinyShape, image_processor_config, model_config, tiny_weights
-    from evalsuite.backends.tiny_tokenizer import write_tokenizer
+    from evalsuite.backends.tiny.checkpoint import TinyShape, image_processor_config, model_config, tiny_weights
+    from evalsuite.backends.tiny.tokenizer import write_tokenizer
 
     text = {"hidden": 1024, "mlp": 4096, "layers": 6, "heads": 4, "head_dim": 256}
     vision = {"vision_hidden": 768, "vision_mlp": 3072, "vision_layers": 12, "vision_heads": 12}
@@ -74,7 +74,7 @@ def compare(folder: Path, count: int) -> None:
 
 
 def main() -> None:
-    from evalsuite.backends.tiny import tiny_checkpoint
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=192)

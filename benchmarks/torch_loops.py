@@ -93,7 +93,7 @@ def compare(count: int = 384) -> None:
 
     from evalsuite.backends import create_backend
     from evalsuite.backends.base import BackendOptions
-    from evalsuite.backends.tiny import tiny_checkpoint
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 
     folder = tiny_checkpoint(resolution=224)
     backend = create_backend("torch", BackendOptions(str(folder), {}, {"batch_size": str(BATCH), "dtype": "float32"}))

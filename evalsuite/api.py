@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engine.config import TIME_LIMIT, ErrorBudget, Limit, RunConfig
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import UnknownName
-from evalsuite.results import ResultRow
+from evalsuite.runs.results import ResultRow
+from evalsuite.settings.run import TIME_LIMIT, ErrorBudget, Limit, RunConfig
 from evalsuite.specs import TaskRegistry
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.inspection.checking import DataCheck
     from evalsuite.inspection.lock import LockedTask
     from evalsuite.inspection.locking import Locking
-    from evalsuite.judging import Judging
+    from evalsuite.ratings.judging import Judging
     from evalsuite.reports import ReportFiles
     from evalsuite.specs import TaskSpec
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class RunResult:
     """What a run came to.
 
-    rows: results in long form, see :class:`evalsuite.results.ResultRow`.
+    rows: results in long form, see :class:`evalsuite.runs.results.ResultRow`.
     failures: task id -> why it was not completed or not scored; empty when everything asked for was done.
     notes: what a user should know that is no failure.
     report: the written report, None when there was nothing to report.
@@ -130,7 +130,7 @@ def plan(config: RunConfig) -> Plan:
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
     from evalsuite.engine.run import execute
-    from evalsuite.scoring import score_run
+    from evalsuite.scoring.scoring import score_run
 
     outcome = execute(plan, observer, command)
     if plan.config.shard is not None:
@@ -169,7 +169,7 @@ def score(
     metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script. time_limit: seconds that one
     example may take in such a process.
     """
-    from evalsuite.scoring import score_run
+    from evalsuite.scoring.scoring import score_run
 
     registry = _registry(specs)
     scored = score_run(
@@ -191,7 +191,7 @@ def merge(folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1
     Raises StoreError when a shard is missing, still runs, or belongs to another run.
     """
     from evalsuite.engine.merging import merge_shards
-    from evalsuite.runfolder import read_manifest
+    from evalsuite.runs.folder import read_manifest
 
     merge_shards(Path(folder))
     result = score(folder, specs=specs, jobs=jobs)
@@ -218,7 +218,7 @@ def import_results(
     specs: Sequence[Path | str] = (),
 ) -> list[Path]:
     """Write run folders with values made elsewhere: ``evalsuite results import``."""
-    from evalsuite import importing
+    from evalsuite.runs import importing
 
     return importing.import_results(
         Path(file), _registry(specs), Path(out), names=names, attributes=attributes, source=source
@@ -358,7 +358,7 @@ def export_ratings(
 
     Returns the number of sentences, and of answers without one.
     """
-    from evalsuite.judging import export_sheet
+    from evalsuite.ratings.judging import export_sheet
 
     return export_sheet(Path(folder), Path(out), task=task, split=split, raters=raters)
 
@@ -377,7 +377,7 @@ def judge_ratings(
     observe: Callable[[int, int], None] | None = None,
 ) -> Judging:
     """Have a model rate the sentences of an exported sheet: ``evalsuite ratings judge``. The same call resumes."""
-    from evalsuite.judging import judge_sheet
+    from evalsuite.ratings.judging import judge_sheet
 
     return judge_sheet(
         Path(folder),
@@ -395,7 +395,7 @@ def judge_ratings(
 
 def check_ratings(ratings: Path | str) -> dict[str, Any]:
     """How complete filled-in rating sheets are, and how their raters agree: ``evalsuite ratings check``."""
-    from evalsuite.judging import summarize_ratings
+    from evalsuite.ratings.judging import summarize_ratings
 
     return summarize_ratings(Path(ratings))
 

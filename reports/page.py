@@ -15,7 +15,7 @@ from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import Fact, RunFacts, read_facts
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
-from evalsuite.runfolder import REPORT, STUDY, refuse_links, write_atomically
+from evalsuite.runs.folder import REPORT, STUDY, refuse_links, write_atomically
 
 NAMED_RUNS = 4  # more are counted, not named
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import UNREADABLE, StoreError
-from evalsuite.results import ResultRow
-from evalsuite.runfolder import RESULTS, STUDY
+from evalsuite.runs.folder import RESULTS, STUDY
+from evalsuite.runs.results import ResultRow
 
 __all__ = ["ResultRow", "not_comparable", "parse_row", "read_rows"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from evalsuite.errors import StoreError
 from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
 from evalsuite.reports.tables import one_line
-from evalsuite.runfolder import STORE, read_manifest
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.store import PredictionStore
 
 ERRORS_SHOWN = 20  # per task; the store holds all of them
 _Facts = Mapping[str, Any]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.metrics import Answer, load_metric
-from evalsuite.workers import StatisticsWorkers
+from evalsuite.scoring.workers import StatisticsWorkers
 
 Workload = tuple[str, Callable[[], object], Callable[[], object], float]
 

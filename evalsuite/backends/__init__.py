@@ -19,7 +19,7 @@ BACKENDS: dict[str, str] = {
     "echo": "evalsuite.backends.echo",
     "gemma_cpp": "evalsuite.backends.gemma_cpp",
     "jax": "evalsuite.backends.jax_paligemma",
-    "replay": "evalsuite.backends.replay",
+    "replay": "evalsuite.backends.replay.backend",
     "server": "evalsuite.backends.server",
     "torch": "evalsuite.backends.torch_hf",
 }

@@ -26,7 +26,7 @@ from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
 from evalsuite.backends.checkpoints.weights import file_fingerprint
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import BackendError, ExampleError, UsageError
-from evalsuite.preparation import prepare_frames
+from evalsuite.media.preparation import prepare_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 SIZES, RESOLUTIONS = ("3B", "10B"), (224, 448)

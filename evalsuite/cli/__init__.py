@@ -19,23 +19,26 @@ from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.printing import say
 from evalsuite.errors import EvalsuiteError
 
-VERBS: dict[str, tuple[str, str]] = {
-    "run": ("evalsuite.cli.run", "Run tasks on a model, score them and write the report."),
-    "merge": ("evalsuite.cli.merge", "Put the shards of a run together, score them and write the report."),
-    "score": ("evalsuite.cli.score", "Score the stored predictions of runs again, without a model."),
-    "report": ("evalsuite.cli.report", "Print and write the tables of one or more runs."),
-    "view": ("evalsuite.cli.view", "Browse runs, their examples and answers, on a local page."),
-    "results": ("evalsuite.cli.results", "Bring in results that were made elsewhere."),
-    "study": ("evalsuite.cli.study", "Run a grid of runs from one file, and show what of it is done."),
-    "compare": ("evalsuite.cli.compare", "Set runs side by side, with paired intervals and tests."),
-    "baseline": ("evalsuite.cli.baseline", "Write the file that later runs are gated against."),
-    "gate": ("evalsuite.cli.gate", "Pass or fail a run against a baseline, for continuous integration."),
-    "tasks": ("evalsuite.cli.tasks", "List, show and validate task specs."),
-    "data": ("evalsuite.cli.data", "Check, pin and preview the data of tasks."),
-    "metrics": ("evalsuite.cli.metrics", "List, show and verify metrics."),
-    "ratings": ("evalsuite.cli.ratings", "Have the sentences of captions rated, by people or by a judging model."),
-    "bench": ("evalsuite.cli.bench", "Time a backend on this machine, and compare it with float32."),
-    "doctor": ("evalsuite.cli.doctor", "Say what is installed, what is missing, and which tasks that blocks."),
+VERBS: dict[str, str] = {
+    "run": "Run tasks on a model, score them and write the report.",
+    "merge": "Put the shards of a run together, score them and write the report.",
+    "score": "Score the stored predictions of runs again, without a model.",
+    "report": "Print and write the tables of one or more runs.",
+    "view": "Browse runs, their examples and answers, on a local page.",
+    "results": "Bring in results that were made elsewhere.",
+    "study": "Run a grid of runs from one file, and show what of it is done.",
+    "compare": "Set runs side by side, with paired intervals and tests.",
+    "baseline": "Write the file that later runs are gated against.",
+    "gate": "Pass or fail a run against a baseline, for continuous integration.",
+    "tasks": "List, show and validate task specs.",
+    "data": "Check, pin and preview the data of tasks.",
+    "metrics": "List, show and verify metrics.",
+    "ratings": (
+        "evalsuite.cli.commands.ratings",
+        "Have the sentences of captions rated, by people or by a judging model.",
+    ),
+    "bench": "Time a backend on this machine, and compare it with float32.",
+    "doctor": "Say what is installed, what is missing, and which tasks that blocks.",
 }
 
 
@@ -48,12 +51,12 @@ class _LazyGroup(SuggestingGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        command: click.Command = importlib.import_module(f"evalsuite.cli.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+            formatter.write_dl(list(VERBS.items()))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalsuite.cli.printing import say
-from evalsuite.engine.shards import Shard
 from evalsuite.errors import UsageError
+from evalsuite.settings.shards import Shard
 
 CPU = "cpu"
 _SHOWN_LINES = 5

@@ -11,7 +11,7 @@ from evalsuite.cli.printing import say, say_json, table_console
 if TYPE_CHECKING:
     from evalsuite.api import RunResult
     from evalsuite.engine.plan import Plan
-    from evalsuite.results import ResultRow
+    from evalsuite.runs.results import ResultRow
 
 
 def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

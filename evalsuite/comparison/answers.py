@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.metrics import Answer
-from evalsuite.runfolder import STORE, read_manifest
-from evalsuite.scoring import answer_of, spec_of
+from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.store import PredictionStore
+from evalsuite.scoring.scoring import answer_of, spec_of
 from evalsuite.specs.overrides import with_metric_options
 from evalsuite.specs.schema import TaskSpec
-from evalsuite.store import PredictionStore
 from evalsuite.types import JsonValue, Prediction
 
 if TYPE_CHECKING:

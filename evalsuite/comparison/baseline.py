@@ -13,8 +13,8 @@ from evalsuite.comparison.answers import RunAnswers, StoredAnswer
 from evalsuite.comparison.paired import difference
 from evalsuite.errors import StoreError, UsageError
 from evalsuite.metrics import Answer, load_metric
-from evalsuite.runfolder import write_atomically
-from evalsuite.workers import StatisticsWorkers
+from evalsuite.runs.folder import write_atomically
+from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry, TaskSpec

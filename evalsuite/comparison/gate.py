@@ -13,7 +13,7 @@ from evalsuite.comparison.paired import Difference, difference
 from evalsuite.comparison.pairing import pair
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics import Answer, load_metric
-from evalsuite.workers import StatisticsWorkers
+from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry

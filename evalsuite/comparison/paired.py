@@ -14,9 +14,9 @@ from evalsuite.metrics.groups import statistics_by_group
 
 if TYPE_CHECKING:
     from evalsuite.metrics.base import Array
+    from evalsuite.scoring.workers import StatisticsWorkers
     from evalsuite.specs.schema import MetricUse
     from evalsuite.types import JsonValue
-    from evalsuite.workers import StatisticsWorkers
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from evalsuite.comparison.pairing import pair
 from evalsuite.comparison.significance import holm
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics import load_metric
-from evalsuite.workers import StatisticsWorkers
+from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry, TaskSpec

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalsuite.metrics.base import Array, Metric, WeightedMetric
-from evalsuite.statistics import example_weights, resampled_totals
+from evalsuite.scoring.statistics import example_weights, resampled_totals
 
 ROUNDS, FEWEST_ROUNDS = 10_000, 1_000
 _EXCHANGES_AT_ONCE = 1 << 22

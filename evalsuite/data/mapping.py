@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
-from evalsuite.data.media import MediaFolder
+from evalsuite.data.visuals import MediaFolder
 from evalsuite.errors import ExampleError, SpecError, did_you_mean
 from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
 

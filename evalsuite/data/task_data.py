@@ -40,7 +40,7 @@ class TaskData:
         Raises DataError, or MissingDependency when clips cannot be decoded.
         """
         if images and self.spec.fields.video and self.kind != "synthetic":
-            from evalsuite.video import require_av
+            from evalsuite.media.video import require_av
 
             require_av()
         for split in self._names(splits):

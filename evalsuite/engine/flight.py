@@ -20,7 +20,7 @@ from pathlib import Path
 
 from evalsuite.backends.base import Backend, BatchLimits, Prepared
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import log_failure, write_json
+from evalsuite.runs.folder import log_failure, write_json
 from evalsuite.types import ExampleKey, Generation, JsonValue, Request
 
 TRIES = 3

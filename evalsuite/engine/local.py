@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.backends.base import Backend, BatchInterrupted, Prepared
 from evalsuite.data import BadExample
 from evalsuite.engine.batching import BatchSizer, pack
-from evalsuite.engine.config import RunConfig
 from evalsuite.engine.flight import CRASHES, TRIES, FlightRecorder
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
 from evalsuite.engine.preparing import Failed, prepare_ahead, unexpected
 from evalsuite.errors import BackendError, BackendOutOfMemory, EvalsuiteError
 from evalsuite.metrics import metric_class
-from evalsuite.prompts import RequestBuilder
 from evalsuite.redaction import without_secrets
-from evalsuite.store import PredictionStore, as_duplicate
+from evalsuite.runs.store import PredictionStore, as_duplicate
+from evalsuite.settings.run import RunConfig
 from evalsuite.types import Example, ExampleKey, Generation, JsonValue, Prediction, Request
 
 STORE_EVERY = 64  # examples that cannot be asked about are stored in groups

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from evalsuite._version import __version__
 from evalsuite.errors import StoreError
 from evalsuite.redaction import redacted, redacted_command, without_secrets
-from evalsuite.runfolder import MANIFEST, MANIFEST_VERSION, STORE, now, read_manifest, write_json
+from evalsuite.runs.folder import MANIFEST, MANIFEST_VERSION, STORE, now, read_manifest, write_json
+from evalsuite.runs.store import PredictionStore
 from evalsuite.specs.digest import inference_digest, spec_digest
-from evalsuite.store import PredictionStore
 
 if TYPE_CHECKING:
-    from evalsuite.engine.config import RunConfig
     from evalsuite.engine.plan import Plan, TaskPlan
+    from evalsuite.settings.run import RunConfig
 
 PACKAGES = (
     "numpy",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import MANIFEST, STORE, is_locked, locked, read_manifest, write_json
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import MANIFEST, STORE, is_locked, locked, read_manifest, write_json
+from evalsuite.runs.store import PredictionStore
 from evalsuite.types import Prediction
 
 _FOLDER = re.compile(r"shard-(\d+)-of-(\d+)")

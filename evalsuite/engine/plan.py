@@ -14,16 +14,16 @@ from evalsuite.backends import check_backend
 from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine import ray_options
-from evalsuite.engine.config import RunConfig
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.precheck import refuse_broken_examples
 from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric
-from evalsuite.runfolder import STORE
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.store import Count, PredictionStore
+from evalsuite.settings.run import RunConfig
 from evalsuite.specs.overrides import check_metric_options, with_metric_options
 from evalsuite.specs.schema import TaskSpec, fill, placeholders
-from evalsuite.store import Count, PredictionStore
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.backends.base import BatchLimits, Prepared
 from evalsuite.data import BadExample
 from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import DataError
-from evalsuite.prompts import RequestBuilder
 from evalsuite.types import Request
 
 if TYPE_CHECKING:
-    from evalsuite.engine.config import RunConfig
     from evalsuite.engine.plan import SplitPlan, TaskPlan
+    from evalsuite.settings.run import RunConfig
 
 SHOWN = 20
 

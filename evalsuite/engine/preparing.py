@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from evalsuite.backends.base import BatchLimits, Prepared
-from evalsuite.engine.config import TIME_LIMIT
 from evalsuite.errors import EvalsuiteError, ExampleError
+from evalsuite.settings.run import TIME_LIMIT
 from evalsuite.types import Request
 
 CHUNK = 8  # requests per hand-over to a thread: amortises its cost

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evalsuite.backends.settings import Settings
-from evalsuite.engine.config import RunConfig
 from evalsuite.errors import MissingDependency, UsageError
+from evalsuite.settings.run import RunConfig
 
 DEFAULT_CPUS = 0.5
 """Processors that a worker reserves. A whole one each would leave none on a small machine for anything else."""

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from evalsuite.backends import create_backend
 from evalsuite.backends.base import Backend, BackendOptions
-from evalsuite.engine.config import RunConfig
 from evalsuite.engine.flight import FlightRecorder, recording
 from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
 from evalsuite.engine.plan import Plan, TaskPlan, backend_options
 from evalsuite.errors import StoreError
-from evalsuite.runfolder import STORE, describe_failure, locked
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import STORE, describe_failure, locked
+from evalsuite.runs.store import PredictionStore
+from evalsuite.settings.run import RunConfig
 
 if TYPE_CHECKING:
     from evalsuite.engine.ray_pool import RayPool

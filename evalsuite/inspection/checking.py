@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import BadExample, TaskData, open_task_data
 from evalsuite.data.lookups import Join, columns_before_joins
 from evalsuite.errors import DataError, EvalsuiteError, MissingDependency, did_you_mean
-from evalsuite.images import ImageFile
 from evalsuite.inspection.columns import ColumnFact, column_facts
 from evalsuite.inspection.views import ExampleView, view_example
 from evalsuite.inspection.visible import printable
+from evalsuite.media.images import ImageFile
+from evalsuite.media.video import VideoFile
 from evalsuite.metrics import Answer, Metric, load_metric
-from evalsuite.prompts import RequestBuilder
 from evalsuite.specs.overrides import with_metric_options
 from evalsuite.specs.schema import MetricUse, TaskSpec
 from evalsuite.types import Example
-from evalsuite.video import VideoFile
 
 ERROR, WARNING = "error", "warning"
 FIRST = 3  # examples whose media are opened; as many broken ones at the start stop a run
@@ -122,7 +122,7 @@ def check_data(
         check.add(ERROR, "", _without_name(str(error), spec))
         return check
     if spec.fields.video and kind != "synthetic":
-        from evalsuite.video import require_av
+        from evalsuite.media.video import require_av
 
         try:
             require_av()

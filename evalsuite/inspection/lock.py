@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import BadExample, TaskData, open_task_data
 from evalsuite.errors import UNREADABLE, DataError, ExampleError
-from evalsuite.prompts import RequestBuilder
-from evalsuite.runfolder import write_json
+from evalsuite.runs.folder import write_json
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example, JsonValue
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import open_task_data
 from evalsuite.errors import DataError
 from evalsuite.inspection.checking import DataCheck
 from evalsuite.inspection.views import ExampleView, view_example
 from evalsuite.inspection.visible import inert
-from evalsuite.prompts import RequestBuilder
-from evalsuite.runfolder import write_atomically
+from evalsuite.runs.folder import write_atomically
 from evalsuite.specs.schema import TaskSpec
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import BadExample
 from evalsuite.errors import EvalsuiteError
 from evalsuite.inspection.overlays import outline_shape, reference_shapes, stated_size
 from evalsuite.inspection.pictures import Picture, picture
 from evalsuite.inspection.references import ReferenceView, reference_views
 from evalsuite.inspection.visible import printable, visible
-from evalsuite.prompts import RequestBuilder
 from evalsuite.types import Example
 
 

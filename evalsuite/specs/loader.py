@@ -8,11 +8,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from evalsuite.errors import SpecError
+from evalsuite.files.yaml_reader import Document, read_yaml
 from evalsuite.specs.groups import GroupSpec
 from evalsuite.specs.messages import problems_from
 from evalsuite.specs.names import unknown_names
 from evalsuite.specs.schema import TaskSpec
-from evalsuite.specs.yaml_reader import Document, read_yaml
 
 Spec = TypeVar("Spec", TaskSpec, GroupSpec)
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from evalsuite.errors import did_you_mean
+from evalsuite.files.yaml_reader import MOST_PROBLEMS
 from evalsuite.specs import schema
 from evalsuite.specs.checks import Place, Problem, dotted
-from evalsuite.specs.yaml_reader import MOST_PROBLEMS
 
 _PATTERNS = {
     schema.IDENTIFIER: "must be lower-case letters, digits and underscores, and start with a letter",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import SpecError, UnknownName, UsageError
+from evalsuite.files.yaml_reader import Document, read_yaml, shown
 from evalsuite.specs.groups import GroupSpec, unknown_members
 from evalsuite.specs.loader import checked_spec, is_group, lines, parse_group
 from evalsuite.specs.schema import TaskSpec
-from evalsuite.specs.yaml_reader import Document, read_yaml, shown
 
 ENTRY_POINTS = "evalsuite.tasks"
 """A package adds tasks with an entry point of this group: a path (text or Path) to a YAML file or to a folder of

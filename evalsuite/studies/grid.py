@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.engine.config import Limit, RunConfig
+from evalsuite.settings.run import Limit, RunConfig
 from evalsuite.specs.checks import fill, placeholders
 from evalsuite.studies.spec import AxisValue, StudySpec, fits
 

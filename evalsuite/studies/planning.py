@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.engine.config import Limit
 from evalsuite.errors import UsageError
 from evalsuite.reports.scaling.grid import size_number
-from evalsuite.runfolder import STORE, read_manifest
+from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.store import PredictionStore
+from evalsuite.settings.run import Limit
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.schema import Split
-from evalsuite.store import PredictionStore
 from evalsuite.studies.grid import Cell, cells
 from evalsuite.studies.spec import StudySpec
 

@@ -13,7 +13,7 @@ from evalsuite import api
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
 from evalsuite.redaction import redacted
-from evalsuite.runfolder import MANIFEST, STUDY, is_locked, read_manifest, write_json
+from evalsuite.runs.folder import MANIFEST, STUDY, is_locked, read_manifest, write_json
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
 from evalsuite.studies.spec import StudySpec

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.reports.rows import read_rows
-from evalsuite.results import ResultRow
-from evalsuite.runfolder import RESULTS
+from evalsuite.runs.folder import RESULTS
+from evalsuite.runs.results import ResultRow
 from evalsuite.studies.grid import Cell
 from evalsuite.studies.spec import AxisValue, Select
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.answers.parsing import parse_answer
 from evalsuite.comparison.answers import RunAnswers
 from evalsuite.errors import UnknownName
 from evalsuite.inspection.overlays import Shape, answer_shapes
@@ -18,9 +19,8 @@ from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.references import reference_views
 from evalsuite.inspection.visible import printable, visible
 from evalsuite.metrics import load_metric
-from evalsuite.parsing import parse_answer
-from evalsuite.runfolder import STORE
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.store import PredictionStore
 from evalsuite.types import Prediction
 from evalsuite.viewer.index import SplitIndex, split_index
 from evalsuite.viewer.media import ExampleReader

@@ -17,10 +17,10 @@ from evalsuite.comparison.answers import RunAnswers
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics import Metric, WeightedMetric, load_metric
 from evalsuite.metrics.groups import statistics_by_group
-from evalsuite.runfolder import STORE
-from evalsuite.scoring import CHUNK, PAPERS, answer_of
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.store import PredictionStore
+from evalsuite.scoring.scoring import CHUNK, PAPERS, answer_of
 from evalsuite.specs.schema import MetricUse, TaskSpec
-from evalsuite.store import PredictionStore
 from evalsuite.types import Prediction
 
 if TYPE_CHECKING:

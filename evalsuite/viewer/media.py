@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.comparison.answers import RunAnswers
 from evalsuite.data import BadExample, TaskData, open_task_data
 from evalsuite.errors import EvalsuiteError
 from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.views import view_example
-from evalsuite.prompts import RequestBuilder
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example
 

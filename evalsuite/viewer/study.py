@@ -15,7 +15,7 @@ from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.scaling.figures import as_svg
 from evalsuite.reports.scaling.study import StudyReport, study_report
 from evalsuite.reports.tables import Cell, Column, Table, to_html
-from evalsuite.runfolder import MANIFEST, RESULTS, STORE, STUDY
+from evalsuite.runs.folder import MANIFEST, RESULTS, STORE, STUDY
 from evalsuite.studies.running import read_study, study_folder, study_states
 from evalsuite.studies.spec import StudySpec, load_study
 

@@ -190,8 +190,8 @@ class GritsCon(_Grits):
 
     Smock, Pesala and Abraham 2023, https://arxiv.org/abs/2203.12555; equal to ``grits_con`` of
     microsoft/table-transformer, ``src/grits.py``. As :class:`GritsTop`, with another similarity of two positions: that
-    of their cells' texts by Python's ``difflib``, see :mod:`~evalsuite.metrics.tables.gestalt`. Text is neither stripped
-    nor folded; pieces of text between inline tags are joined by a space, officially so.
+    of their cells' texts by Python's ``difflib``, see :mod:`~evalsuite.metrics.tables.gestalt`. Text is neither
+    stripped nor folded; pieces of text between inline tags are joined by a space, officially so.
 
     Cells of annotated tables have ``cell_text``. A comparison beyond ``gestalt.MAX_STEPS`` is too large as well.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evalsuite.reports.latex import to_latex
 from evalsuite.reports.tables import Table, to_csv, to_markdown
-from evalsuite.runfolder import write_atomically
+from evalsuite.runs.folder import write_atomically
 
 
 def write_table(table: Table, folder: Path, name: str) -> list[Path]:

@@ -14,7 +14,7 @@ from evalsuite.reports.scaling.improvement import Improvement
 from evalsuite.reports.scaling.pairs import Cost, Pair
 from evalsuite.reports.scaling.speed import Speed
 from evalsuite.reports.scaling.sweep import Sweep
-from evalsuite.runfolder import write_atomically
+from evalsuite.runs.folder import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -159,8 +159,8 @@ def big_vision_arrays(model_cache: Path) -> Callable[[str], dict[str, Any]]:
     """``big_vision_arrays(family)``: the tiny checkpoint under big_vision's names, up to its last token."""
     from safetensors.numpy import load_file
 
-    from evalsuite.backends.tiny import tiny_checkpoint
-    from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
+    from evalsuite.backends.tiny.tokenizer import IMAGE_TOKEN_ID
 
     def make(family: str) -> dict[str, Any]:
         folder = tiny_checkpoint(family)

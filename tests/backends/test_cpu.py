@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from evalsuite.backends.openvino_cpu.decoder import PrefixDecoder
-from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder as TorchDecoder
 from evalsuite.types import Request
 

@@ -12,7 +12,7 @@ import pytest
 
 from evalsuite.backends import check_backend, create_backend
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.tiny import cache_folder, tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import cache_folder, tiny_checkpoint
 from evalsuite.errors import BackendError, EvalsuiteError, MissingDependency, UsageError
 
 

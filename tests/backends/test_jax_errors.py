@@ -21,7 +21,7 @@ from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.checkpoints.weights import file_fingerprint, fingerprint
 from evalsuite.backends.jax_paligemma.architecture import as_config, from_config
 from evalsuite.backends.jax_paligemma.checkpoint import JaxCheckpoint
-from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.errors import BackendError, BackendOutOfMemory, MissingDependency, UsageError
 from evalsuite.types import Request
 

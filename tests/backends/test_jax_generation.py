@@ -266,7 +266,7 @@ def test_a_checkpoint_of_big_vision_answers_as_the_folder_does(
     answers: Answers,
 ) -> None:
     from evalsuite.backends import create_backend
-    from evalsuite.backends.tiny import tiny_checkpoint
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 
     path = write_npz(tmp_path / "model.npz", big_vision_arrays("paligemma2"))
     options = BackendOptions(str(path), {"resolution": 56}, {"tokenizer": str(tiny_checkpoint())})

@@ -25,8 +25,8 @@ from evalsuite.backends.jax_paligemma.architecture import from_shapes
 from evalsuite.backends.jax_paligemma.batches import pad
 from evalsuite.backends.jax_paligemma.checkpoint import JaxCheckpoint
 from evalsuite.backends.jax_paligemma.options import JaxOptions
-from evalsuite.backends.tiny import tiny_checkpoint
-from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
+from evalsuite.backends.tiny.tokenizer import IMAGE_TOKEN_ID
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder
 from evalsuite.types import ImagePreparation, Request
 

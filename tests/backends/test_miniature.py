@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.resolve import check_model, resolve
 from evalsuite.backends.miniature import RESOLUTIONS, SIZES, miniature_checkpoint
 from evalsuite.data import open_task_data
 from evalsuite.errors import UsageError
-from evalsuite.prompts import RequestBuilder
 from evalsuite.specs import TaskRegistry
 from evalsuite.types import Example, Generation, Request
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
-from evalsuite.backends.tiny import tiny_checkpoint
-from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID, VOCABULARY_SIZE
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
+from evalsuite.backends.tiny.tokenizer import IMAGE_TOKEN_ID, VOCABULARY_SIZE
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
-from evalsuite.preparation import prepare_frames, to_unit_range
+from evalsuite.media.preparation import prepare_frames, to_unit_range
 from evalsuite.types import ImagePreparation, Request
 
 BOS = 2

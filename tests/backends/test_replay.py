@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.replay import SKIPPED, ReplayBackend, check, create
+from evalsuite.backends.replay.backend import SKIPPED, ReplayBackend, check, create
 from evalsuite.errors import DataError, EvalsuiteError, UnknownName, UsageError
 from evalsuite.types import Decoding, ExampleKey, Generation, Request
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evalsuite.backends.replay_files import Fields, Line, read_predictions
+from evalsuite.backends.replay.files import Fields, Line, read_predictions
 from evalsuite.errors import DataError
 
 

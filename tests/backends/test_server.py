@@ -76,7 +76,7 @@ def test_all_images_and_frames_come_in_order_before_the_prompt(
 def test_pixels_can_be_resized_by_the_papers_rule(
     backend: Callable[..., Any], server: Any, openai_server: Any, make_request: Make, clip: Any
 ) -> None:
-    from evalsuite.preparation import prepare_frames
+    from evalsuite.media.preparation import prepare_frames
 
     rule = ImagePreparation(resize="pad", antialias=False)
     chosen = backend(attributes={"resolution": 56}, image_pipeline="reference")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from evalsuite.runfolder import STORE
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.store import PredictionStore
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
 ROWS = [{"id": str(n), "question": f"say {n}", "answer": f"{n} say 0 nothing"} for n in range(24)]

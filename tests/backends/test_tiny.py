@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from evalsuite.backends.tiny import cache_folder, tiny_checkpoint
-from evalsuite.backends.tiny_tokenizer import IMAGE_TOKEN_ID, PIECES
+from evalsuite.backends.tiny.checkpoint import cache_folder, tiny_checkpoint
+from evalsuite.backends.tiny.tokenizer import IMAGE_TOKEN_ID, PIECES
 from evalsuite.errors import UsageError
 
 
@@ -97,7 +97,7 @@ def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_building_needs_no_framework(tmp_path: Path) -> None:
     """Other engines use the tiny model too, without torch or transformers."""
     code = (
-        "import sys; from evalsuite.backends.tiny import tiny_checkpoint; tiny_checkpoint(); "
+        "import sys; from evalsuite.backends.tiny.checkpoint import tiny_checkpoint; tiny_checkpoint(); "
         "print(sorted({'torch', 'transformers', 'tokenizers', 'jax'} & set(sys.modules)))"
     )
     run = subprocess.run(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.types import Request
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.backends.torch_hf.cache import GrowingCache, grown
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder
 from evalsuite.backends.torch_hf.greedy import greedy

@@ -16,7 +16,7 @@ import torch
 
 from evalsuite.backends import torch_hf
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.tiny import tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, PrefixInputs
 from evalsuite.types import ImagePreparation, Request
 

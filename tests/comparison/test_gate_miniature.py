@@ -52,7 +52,7 @@ def test_images_cut_instead_of_resized_are_a_regression(
     def cut(image: Any, height: int, width: int, *, antialias: bool) -> Any:
         return np.asarray(image.crop((0, 0, width, height)), np.float32)
 
-    monkeypatch.setattr("evalsuite.preparation.resize", cut)
+    monkeypatch.setattr("evalsuite.media.preparation.resize", cut)
     assert verdict(run(tmp_path / "run"), baseline) == REGRESSION
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalsuite.asking.requests import build_request
 from evalsuite.data import open_task_data
 from evalsuite.data.hub import HuggingFaceHub
-from evalsuite.prompts import build_request
 from evalsuite.specs.registry import TaskRegistry
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example

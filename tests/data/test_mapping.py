@@ -14,10 +14,10 @@ from evalsuite.data import BadExample
 from evalsuite.data.expressions import FUNCTIONS, compile_expression
 from evalsuite.data.mapping import Mapper
 from evalsuite.errors import SpecError
-from evalsuite.images import ImageBytes, ImageFile
+from evalsuite.media.images import ImageBytes, ImageFile
+from evalsuite.media.video import ClipVisual, VideoBytes, VideoFile
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example, ExampleKey
-from evalsuite.video import ClipVisual, VideoBytes, VideoFile
 
 RECORD = {"question_id": 5, "question": "How many?", "answers": ["2", "two"], "image": "a.jpg", "type": "count"}
 

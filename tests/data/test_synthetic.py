@@ -16,7 +16,7 @@ import pytest
 
 from evalsuite.data.synthetic import Rendered, RenderedClip, SyntheticSource, generators
 from evalsuite.data.synthetic.randomness import SeededRandom
-from evalsuite.data.synthetic.render import render_scene
+from evalsuite.data.synthetic.render.scenes import render_scene
 from evalsuite.errors import UnknownName, UsageError
 from evalsuite.types import Visual
 

@@ -16,7 +16,7 @@ from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.local import generate
 from evalsuite.engine.preparing import AHEAD, CHUNK, Failed, prepare_ahead
 from evalsuite.errors import BackendOutOfMemory, ExampleError
-from evalsuite.images import ImageBytes
+from evalsuite.media.images import ImageBytes
 from evalsuite.types import Decoding, ExampleKey, Generation, Request
 
 

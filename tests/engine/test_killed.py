@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import evalsuite
-from evalsuite.results import ResultRow
-from evalsuite.store import PredictionStore
+from evalsuite.runs.results import ResultRow
+from evalsuite.runs.store import PredictionStore
 
 Run = Callable[..., evalsuite.RunResult]
 ROWS = [{"id": str(n), "question": f"say {n}", "answer": f"say {n if n % 3 else 0}"} for n in range(6)]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from evalsuite import api
-from evalsuite.engine.config import ErrorBudget, RunConfig
 from evalsuite.engine.ray_options import RayOptions
 from evalsuite.engine.ray_pool import _after_death, _Piece
 from evalsuite.errors import MissingDependency, UnknownName, UsageError
+from evalsuite.settings.run import ErrorBudget, RunConfig
 
 MORTAL = '''
 """A backend that answers with the prompt; q5 kills its process the first time it is asked, q7 every time."""

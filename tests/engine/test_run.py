@@ -13,9 +13,9 @@ import pytest
 import evalsuite
 from evalsuite import api
 from evalsuite.backends.base import Prepared
-from evalsuite.engine.config import ErrorBudget, Limit, RunConfig
 from evalsuite.errors import BackendError, EvalsuiteError, StoreError, UsageError
-from evalsuite.store import PredictionStore
+from evalsuite.runs.store import PredictionStore
+from evalsuite.settings.run import ErrorBudget, Limit, RunConfig
 from evalsuite.types import Request
 
 Write = Callable[..., Path]

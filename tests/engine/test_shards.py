@@ -13,11 +13,11 @@ import pytest
 
 import evalsuite
 from evalsuite import api
-from evalsuite.engine.config import ErrorBudget, RunConfig
-from evalsuite.engine.shards import Shard
 from evalsuite.errors import StoreError, UsageError
-from evalsuite.runfolder import STORE, locked, read_manifest
-from evalsuite.store import PredictionStore
+from evalsuite.runs.folder import STORE, locked, read_manifest
+from evalsuite.runs.store import PredictionStore
+from evalsuite.settings.run import ErrorBudget, RunConfig
+from evalsuite.settings.shards import Shard
 
 ROWS = [{"id": f"q{n}", "question": f"say {n}", "answer": "say 3" if n % 3 else f"say {n}"} for n in range(11)]
 

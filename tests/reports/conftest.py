@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalsuite.reports import ResultRow
-from evalsuite.store import PredictionStore
+from evalsuite.runs.store import PredictionStore
 from evalsuite.types import ExampleKey, Prediction
 
 MakeRow = Callable[..., ResultRow]

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.backends.replay_files import Fields, read_predictions
+from evalsuite.answers.parsing import STEPS, parse_answer
+from evalsuite.backends.replay.files import Fields, read_predictions
 from evalsuite.data.expressions import UNUSABLE, compile_expression
 from evalsuite.data.formats import FORMATS, load_format
 from evalsuite.data.readers import READERS, RecordFile
@@ -24,7 +25,6 @@ from evalsuite.inspection.references import safe_table
 from evalsuite.inspection.visible import visible
 from evalsuite.metrics import Answer, load_metric
 from evalsuite.metrics.music.kern import full_page_tokens, system_tokens
-from evalsuite.parsing import STEPS, parse_answer
 from evalsuite.redaction import without_secrets
 from evalsuite.reports.latex import escape_latex
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from evalsuite.errors import ExampleError
-from evalsuite.images import FORMATS, ImageBytes, ImageFile
-from evalsuite.video import VideoBytes, VideoFile
+from evalsuite.media.images import FORMATS, ImageBytes, ImageFile
+from evalsuite.media.video import VideoBytes, VideoFile
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(owned) (w) file closefile\nshowpage\n"
 

@@ -93,7 +93,7 @@ def test_a_model_folder_is_loaded_without_the_network() -> None:
 
 
 def test_an_address_in_a_record_is_not_followed(own_task: Callable[..., Path], tmp_path: Path) -> None:
-    from evalsuite.data.media import MediaFolder
+    from evalsuite.data.visuals import MediaFolder
     from evalsuite.errors import ExampleError
 
     for name in ("http://evil.example/a.png", "file:///etc/passwd", "s3://bucket/a.png", "//server/share/a.png"):

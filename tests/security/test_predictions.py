@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.backends import replay_files
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.replay import create
+from evalsuite.backends.replay import files as replay_files
+from evalsuite.backends.replay.backend import create
 from evalsuite.errors import DataError, EvalsuiteError
 
 DEEP = "[" * 100_000
@@ -81,7 +81,7 @@ def test_an_answer_has_a_limit(tmp_path: Path) -> None:
 
 
 def test_so_has_their_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evalsuite.backends.replay.MOST_PREDICTIONS", 10)
+    monkeypatch.setattr("evalsuite.backends.replay.backend.MOST_PREDICTIONS", 10)
     lines = "".join(json.dumps({"id": str(n), "text": "x"}) + "\n" for n in range(11))
     with pytest.raises(DataError, match="more than 10 predictions"):
         read(write(tmp_path / "a.jsonl", lines))

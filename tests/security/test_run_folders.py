@@ -10,13 +10,13 @@ import pytest
 
 from evalsuite import api
 from evalsuite.errors import EvalsuiteError, StoreError
-from evalsuite.importing import import_results
 from evalsuite.inspection.lock import read_lock
 from evalsuite.reports import read_rows, write_report
-from evalsuite.runfolder import LOG, REPORT, describe_failure, locked, read_manifest, replacing
-from evalsuite.scoring import score_run
+from evalsuite.runs.folder import LOG, REPORT, describe_failure, locked, read_manifest, replacing
+from evalsuite.runs.importing import import_results
+from evalsuite.runs.store import PredictionStore
+from evalsuite.scoring.scoring import score_run
 from evalsuite.specs import TaskRegistry
-from evalsuite.store import PredictionStore
 
 DEEP = "[" * 100_000
 

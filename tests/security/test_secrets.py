@@ -11,7 +11,7 @@ import pytest
 
 from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
 from evalsuite.reports import write_report
-from evalsuite.runfolder import LOG
+from evalsuite.runs.folder import LOG
 
 LEAKY = '''
 """A backend that quotes its secrets wherever it can: in what it says of itself, in errors, in a traceback."""
@@ -83,7 +83,7 @@ def test_no_secret_is_written_or_printed(
 
 
 def test_a_run_is_not_named_after_a_secret() -> None:
-    from evalsuite.engine.config import RunConfig
+    from evalsuite.settings.run import RunConfig
 
     names = [
         RunConfig("x", model=f"https://me:{word}@h/v1", options={"api_key": word}).folder() for word in ("abc", "def")

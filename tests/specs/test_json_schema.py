@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from evalsuite.files.yaml_reader import read_yaml
 from evalsuite.specs import json_schema
 from evalsuite.specs.registry import shipped_folder
-from evalsuite.specs.yaml_reader import read_yaml
 
 Write = Callable[..., Path]
 

@@ -13,7 +13,7 @@ import pytest
 import evalsuite
 from evalsuite.data import BadExample, open_task_data
 from evalsuite.metrics import MeanMetric, load_metric
-from evalsuite.results import ResultRow
+from evalsuite.runs.results import ResultRow
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.schema import MetricUse
 

@@ -11,7 +11,7 @@ import scenes as pool
 from scenes import HUES, KINDS, NOTHING, Scenes, everything, letter_places, make, patch_labels
 
 from evalsuite.data.synthetic.randomness import SeededRandom
-from evalsuite.data.synthetic.render import render_scene
+from evalsuite.data.synthetic.render.scenes import render_scene
 from evalsuite.data.synthetic.world import Scene, SceneObject
 
 

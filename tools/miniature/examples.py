@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data.mapping import BadExample, Mapper
 from evalsuite.data.synthetic import SyntheticSource
 from evalsuite.data.targets import TARGETS, perfect_answer
-from evalsuite.preparation import prepare_frames
-from evalsuite.prompts import RequestBuilder
+from evalsuite.media.preparation import prepare_frames
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.types import Request
 

@@ -22,17 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.data.synthetic import Rendered, language, tongues
-from evalsuite.data.synthetic.descriptions import place_of
-from evalsuite.data.synthetic.drawing import font
+from evalsuite.data.synthetic import Rendered
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.captioning import captions_of_text
 from evalsuite.data.synthetic.records.pages import SIGN_WORDS
 from evalsuite.data.synthetic.records.questions import simple_scene
-from evalsuite.data.synthetic.render import SIGN_HEIGHT
+from evalsuite.data.synthetic.render.drawing import font
+from evalsuite.data.synthetic.render.scenes import SIGN_HEIGHT
+from evalsuite.data.synthetic.wording import language, tongues
+from evalsuite.data.synthetic.wording.descriptions import place_of
 from evalsuite.data.synthetic.world import COLOURS, SHAPES, SIGN, Scene, SceneObject, make_scene
 from evalsuite.data.targets.segmentation import SEGMENT_TOKENS, location_tokens
-from evalsuite.preparation import prepare_frames
+from evalsuite.media.preparation import prepare_frames
 from evalsuite.types import ImagePreparation
 
 RESOLUTIONS = (112, 224, 448)

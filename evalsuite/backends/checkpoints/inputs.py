@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.backends.base import Prepared
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.errors import ExampleError
-from evalsuite.preparation import prepare_frames
+from evalsuite.media.preparation import prepare_frames
 from evalsuite.types import Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from evalsuite.preparation import Pixels
+    from evalsuite.media.preparation import Pixels
 
 END_OF_SEQUENCE = "<eos>"
 POSITIONS = 8192  # of Gemma 1 and 2

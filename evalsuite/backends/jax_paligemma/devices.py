@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evalsuite.backends.base import BatchLimits
 from evalsuite.backends.jax_paligemma.options import NO_CACHE, JaxOptions
-from evalsuite.backends.tiny import cache_folder
+from evalsuite.backends.tiny.checkpoint import cache_folder
 from evalsuite.errors import BackendOutOfMemory, UsageError
 
 Result = TypeVar("Result")

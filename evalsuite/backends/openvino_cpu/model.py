@@ -14,10 +14,10 @@ from evalsuite.backends.openvino_cpu.prepared import PreparedModel
 from evalsuite.backends.openvino_cpu.quantize import Array
 from evalsuite.backends.openvino_cpu.shape import ModelShape
 from evalsuite.errors import BackendError
-from evalsuite.preparation import to_unit_range
+from evalsuite.media.preparation import to_unit_range
 
 if TYPE_CHECKING:
-    from evalsuite.preparation import Pixels
+    from evalsuite.media.preparation import Pixels
 
 TOKENS_AT_ONCE = 8192  # image tokens per pass of the image encoder
 KEPT = ("key", "value")

@@ -22,7 +22,7 @@ from evalsuite.backends.openvino_cpu.graphs import EMBEDDINGS, image_encoder, la
 from evalsuite.backends.openvino_cpu.layers import WEIGHTS
 from evalsuite.backends.openvino_cpu.shape import ModelShape
 from evalsuite.backends.openvino_cpu.tensors import CheckpointTensors
-from evalsuite.backends.tiny import cache_folder
+from evalsuite.backends.tiny.checkpoint import cache_folder
 
 RECIPE = 1  # raise when graphs or rounding change
 OUTER = {"int4": "int8"}  # precision of embeddings and image tower where it is not that of the layers

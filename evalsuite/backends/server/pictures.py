@@ -6,7 +6,7 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
-from evalsuite.preparation import prepare_frames, request_frames
+from evalsuite.media.preparation import prepare_frames, request_frames
 from evalsuite.types import Request
 
 if TYPE_CHECKING:

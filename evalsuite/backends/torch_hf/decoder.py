@@ -128,7 +128,7 @@ class PrefixDecoder:
         return torch.cat([encode_frames(self._model, part) for part in parts]).flatten(0, 1)
 
     def _pixel_values(self) -> Tensor:
-        """All frames, (frames, 3, side, side), float32 in [-1, 1] as evalsuite.preparation.to_unit_range has them."""
+        """All frames, (frames, 3, side, side), float32 in [-1, 1]: evalsuite.media.preparation.to_unit_range."""
         with_images = [item for item in self._inputs if item.pixels is not None]
         arrays = [item.pixels for item in with_images if item.pixels is not None]
         pixels = torch.from_numpy(np.concatenate(arrays)).to(self._device)

@@ -13,7 +13,7 @@ from evalsuite.backends.checkpoints.resolve import Checkpoint
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError
-from evalsuite.preparation import request_frames
+from evalsuite.media.preparation import request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 IMAGE_TOKENS = 576  # assumed per image for batching; the processor decides the real number

@@ -24,7 +24,7 @@ from evalsuite.backends.torch_hf.given import score_given
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.preparation import request_frames
+from evalsuite.media.preparation import request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
 CHECK_EVERY = {"cpu": 1}  # elsewhere looking at the device every step would make it wait

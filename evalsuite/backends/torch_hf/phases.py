@@ -12,7 +12,7 @@ from torch import Tensor
 from evalsuite.backends.checkpoints.inputs import PrefixInputs
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder, encode_frames
 from evalsuite.backends.torch_hf.paligemma import PaliGemma
-from evalsuite.preparation import to_unit_range
+from evalsuite.media.preparation import to_unit_range
 
 
 class PaliGemmaPhases:

@@ -7,7 +7,7 @@ render itself; ``language`` says true things about scenes; ``records`` has the c
 from __future__ import annotations
 
 from evalsuite.data.synthetic.records import Generator, generators
-from evalsuite.data.synthetic.render import Rendered, RenderedClip
+from evalsuite.data.synthetic.render.scenes import Rendered, RenderedClip
 from evalsuite.data.synthetic.source import GENERATOR_VERSION, SyntheticSource
 
 __all__ = ["GENERATOR_VERSION", "Generator", "Rendered", "RenderedClip", "SyntheticSource", "generators"]

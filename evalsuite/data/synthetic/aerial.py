@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from evalsuite.data.synthetic.language import plural
 from evalsuite.data.synthetic.randomness import SeededRandom
+from evalsuite.data.synthetic.wording.language import plural
 from evalsuite.data.synthetic.world import Box
 
 BLOCKS = 6

@@ -12,7 +12,7 @@ import pytest
 from evalsuite.data.synthetic import Rendered, RenderedClip, SyntheticSource
 from evalsuite.data.synthetic.charts import Chart, number
 from evalsuite.data.synthetic.documents import Document
-from evalsuite.data.synthetic.render_pages import render_chart
+from evalsuite.data.synthetic.render.pages import render_chart
 from evalsuite.data.synthetic.tables import Table
 from evalsuite.data.synthetic.world import COLOURS
 

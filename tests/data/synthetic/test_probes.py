@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from evalsuite.data.synthetic import SyntheticSource
-from evalsuite.data.synthetic.descriptions import place_of
 from evalsuite.data.synthetic.randomness import SeededRandom
+from evalsuite.data.synthetic.wording.descriptions import place_of
 from evalsuite.data.synthetic.world import Scene, SceneObject
 
 

@@ -11,9 +11,9 @@ from evalsuite.data.synthetic import SyntheticSource
 from evalsuite.data.synthetic.aerial import PLURALS, THINGS, Tile
 from evalsuite.data.synthetic.avatars import SKINS
 from evalsuite.data.synthetic.radiographs import Radiograph
-from evalsuite.data.synthetic.render_aerial import GRASS, SHADES, render_tile
-from evalsuite.data.synthetic.render_radiographs import render_radiograph
-from evalsuite.data.synthetic.render_solids import render_view
+from evalsuite.data.synthetic.render.aerial import GRASS, SHADES, render_tile
+from evalsuite.data.synthetic.render.radiographs import render_radiograph
+from evalsuite.data.synthetic.render.solids import render_view
 from evalsuite.data.synthetic.solids import CATEGORIES, Point, Solid, Thing, View
 
 SINGULARS = {words: thing for thing, words in PLURALS.items()}

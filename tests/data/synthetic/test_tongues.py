@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.data.synthetic import SyntheticSource, tongues
+from evalsuite.data.synthetic import SyntheticSource
+from evalsuite.data.synthetic.wording import tongues
 from evalsuite.data.synthetic.world import SceneObject
 from evalsuite.specs.registry import TaskRegistry
 

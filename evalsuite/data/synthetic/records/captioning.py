@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.data.synthetic import language, tongues
 from evalsuite.data.synthetic.charts import make_chart
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import CLUTTER, TEXT_SCALE, Generator, Parameters, canvas, objects, scene_of
 from evalsuite.data.synthetic.records.pages import scene_text_questions
 from evalsuite.data.synthetic.records.questions import simple_scene
-from evalsuite.data.synthetic.render import Rendered
-from evalsuite.data.synthetic.render_pages import render_chart
-from evalsuite.data.synthetic.render_screens import render_screen
+from evalsuite.data.synthetic.render.pages import render_chart
+from evalsuite.data.synthetic.render.scenes import Rendered
+from evalsuite.data.synthetic.render.screens import render_screen
 from evalsuite.data.synthetic.screens import make_screen, summaries, widget_captions
+from evalsuite.data.synthetic.wording import language, tongues
 from evalsuite.data.synthetic.world import COLOURS
 
 _DOMAINS = ("in-domain", "near-domain", "out-of-domain")

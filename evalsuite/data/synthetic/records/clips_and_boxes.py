@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.data.synthetic import language
 from evalsuite.data.synthetic.clips import Clip, direction, make_clip
 from evalsuite.data.synthetic.layouts import KINDS, make_layout
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import Generator, Knob, Parameters, canvas, objects, scene_of
 from evalsuite.data.synthetic.records.scenes import video_questions
-from evalsuite.data.synthetic.render import Rendered, RenderedClip
-from evalsuite.data.synthetic.render_layouts import render_layout
+from evalsuite.data.synthetic.render.layouts import render_layout
+from evalsuite.data.synthetic.render.scenes import Rendered, RenderedClip
+from evalsuite.data.synthetic.wording import language
 
 _SECONDS = 25.0  # frames of a clip per second
 

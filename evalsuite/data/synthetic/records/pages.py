@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.data.synthetic import language
 from evalsuite.data.synthetic.charts import lookup_question, make_chart, reasoning_question
 from evalsuite.data.synthetic.documents import document_question, make_document
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import TEXT_SCALE, Generator, Knob, Parameters, canvas, objects
-from evalsuite.data.synthetic.render import Rendered, sign_extent
-from evalsuite.data.synthetic.render_pages import render_chart, render_document, render_table
+from evalsuite.data.synthetic.render.pages import render_chart, render_document, render_table
+from evalsuite.data.synthetic.render.scenes import Rendered, sign_extent
 from evalsuite.data.synthetic.tables import make_table
+from evalsuite.data.synthetic.wording import language
 from evalsuite.data.synthetic.world import COLOURS, SIGN, Kind, arrange
 
 SIGN_WORDS = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from evalsuite.data.synthetic.descriptions import long_description
-from evalsuite.data.synthetic.language import NUMBERS, plural, with_article
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import CLUTTER, Generator, Parameters, canvas, objects, scene_of
-from evalsuite.data.synthetic.render import Rendered
+from evalsuite.data.synthetic.render.scenes import Rendered
+from evalsuite.data.synthetic.wording.descriptions import long_description
+from evalsuite.data.synthetic.wording.language import NUMBERS, plural, with_article
 from evalsuite.data.synthetic.world import COLOURS, SHAPES, SIZES, Kind, Scene, SceneObject, arrange
 
 POLLED = 6

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.data.synthetic import language, tongues
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import CLUTTER, TEXT_SCALE, Generator, Parameters, canvas, objects, scene_of
 from evalsuite.data.synthetic.records.pages import chart_questions, document_questions, scene_text_questions
-from evalsuite.data.synthetic.render import Rendered
+from evalsuite.data.synthetic.render.scenes import Rendered
+from evalsuite.data.synthetic.wording import language, tongues
 from evalsuite.data.synthetic.world import COLOURS, SHAPES, SIZES, Kind, Scene, arrange
 
 LETTERS = "ABCDEFGH"
@@ -164,7 +164,7 @@ def science(rng: SeededRandom, index: int, parameters: Parameters) -> dict[str, 
 
 
 def simple_scene(rng: SeededRandom, count: int, distinct_shapes: bool = False) -> Scene:
-    """A scene of things that :mod:`~evalsuite.data.synthetic.tongues` has words for, each once."""
+    """A scene of things that :mod:`~evalsuite.data.synthetic.wording.tongues` has words for, each once."""
     if distinct_shapes:
         shapes = rng.sample(tongues.SHAPES, count)
         pairs = [(shape, rng.choice(tongues.COLOURS)) for shape in shapes]

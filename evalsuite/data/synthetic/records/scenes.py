@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalsuite.data.synthetic import language
 from evalsuite.data.synthetic.clips import make_clip
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import CLUTTER, Generator, Knob, Parameters, canvas, objects, scene_of
-from evalsuite.data.synthetic.render import Rendered, RenderedClip
+from evalsuite.data.synthetic.render.scenes import Rendered, RenderedClip
+from evalsuite.data.synthetic.wording import language
 
 
 def vqa_ten_answers(rng: SeededRandom, index: int, parameters: Parameters) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from evalsuite.data.synthetic.music import make_score
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import TEXT_SCALE, Generator, Knob, Parameters, canvas, objects
 from evalsuite.data.synthetic.records.pages import scene_text_questions
-from evalsuite.data.synthetic.render import Rendered
-from evalsuite.data.synthetic.render_music import render_score
+from evalsuite.data.synthetic.render.music import render_score
+from evalsuite.data.synthetic.render.scenes import Rendered
 from evalsuite.data.synthetic.world import COLOURS
 
 

@@ -9,11 +9,11 @@ from evalsuite.data.synthetic.avatars import make_avatar
 from evalsuite.data.synthetic.radiographs import make_radiograph, report
 from evalsuite.data.synthetic.randomness import SeededRandom
 from evalsuite.data.synthetic.records.base import Generator, Knob, Parameters, canvas
-from evalsuite.data.synthetic.render import Rendered
-from evalsuite.data.synthetic.render_aerial import render_tile
-from evalsuite.data.synthetic.render_avatars import render_avatar
-from evalsuite.data.synthetic.render_radiographs import render_radiograph
-from evalsuite.data.synthetic.render_solids import render_view
+from evalsuite.data.synthetic.render.aerial import render_tile
+from evalsuite.data.synthetic.render.avatars import render_avatar
+from evalsuite.data.synthetic.render.radiographs import render_radiograph
+from evalsuite.data.synthetic.render.scenes import Rendered
+from evalsuite.data.synthetic.render.solids import render_view
 from evalsuite.data.synthetic.solids import View, make_thing
 
 AGES, GENDERS, RACES = 9, 2, 7  # classes of FairFace

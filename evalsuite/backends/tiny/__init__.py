@@ -1,0 +1,1 @@
+"""``--model tiny``: a small seeded random PaliGemma that loads like any local checkpoint folder."""

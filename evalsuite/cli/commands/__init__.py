@@ -1,0 +1,1 @@
+"""The verbs: one thin file each, which parses, calls one library function, and prints."""

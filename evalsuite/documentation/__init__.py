@@ -1,0 +1,1 @@
+"""Pages of docs/ that are made from specs and code, so that text and code cannot disagree."""

@@ -1,0 +1,109 @@
+"""Run folders: names, locks, files that are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalsuite.errors import StoreError
+from evalsuite.runs.folder import (
+    LOG,
+    MANIFEST,
+    describe_failure,
+    locked,
+    read_manifest,
+    run_name,
+    write_atomically,
+    write_json,
+)
+
+HOLD = (
+    "import sys, time, pathlib; from evalsuite.runs.folder import locked\n"
+    "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+)
+
+
+def test_equal_commands_give_equal_names_and_others_do_not() -> None:
+    parts = {"backend": "torch", "model": "a/b", "tasks": "all"}
+    assert run_name(parts) == run_name(dict(reversed(parts.items())))
+    assert run_name(parts) != run_name({**parts, "limit": "8"})
+
+
+def test_a_name_is_one_plain_folder_whatever_the_model_is_called() -> None:
+    name = run_name({"backend": "torch", "model": "../../etc/{transfer}", "tasks": "a,b"})
+    assert "/" not in name and not name.startswith(".")
+
+
+def test_a_second_process_is_told_who_holds_the_folder_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match=f"in use by process {holder.pid}"), locked(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+    with locked(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="choose another --out"), locked(tmp_path / "file" / "run"):
+        pass
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "\ud800")
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["manifest.json"]
+
+
+def test_a_file_that_cannot_be_replaced_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json" / "in the way").mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"manifest.json: cannot be written"):
+        write_atomically(tmp_path / "manifest.json", "new")
+    assert os.listdir(tmp_path) == ["manifest.json"]
+
+
+def test_json_keeps_bytes_of_a_path_that_are_no_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"command": "out\udcff 🙂"})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"command": "out\udcff 🙂"}
+
+
+def test_an_error_of_ours_is_its_message_and_another_one_leaves_its_traceback(tmp_path: Path) -> None:
+    assert describe_failure(tmp_path, "own", StoreError("torn")) == "torn"
+    assert not (tmp_path / LOG).exists()
+    assert describe_failure(tmp_path, "own", KeyError("x")) == f"KeyError: 'x' (traceback in {tmp_path / LOG})"
+    assert "own" in (tmp_path / LOG).read_text()
+    assert describe_failure(tmp_path / "absent", "own", KeyError("x")) == "KeyError: 'x'"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{torn", "cannot be read"),
+        ("[]", "another version"),
+        ('{"manifest_version": 99}', "another version"),
+        ('{"manifest_version": 1, "run": {}}', "has no 'tasks'"),
+    ],
+)
+def test_a_manifest_that_cannot_be_trusted_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / MANIFEST).write_text(content)
+    with pytest.raises(StoreError, match=message):
+        read_manifest(tmp_path)
+
+
+def test_a_folder_without_manifest_is_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="not a run folder"):
+        read_manifest(tmp_path)
+
+
+def test_no_temporary_files_stay(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": 1})
+    assert os.listdir(tmp_path) == ["a.json"]
