@@ -95,8 +95,8 @@ A sheet that is there already is never written over.
 has a model behind a server ([backends.md](backends.md#server)) rate the sentences instead. It sees the image, the
 caption for context and one sentence, at temperature 0, and must answer with exactly one of the four; anything else is
 no rating. The prompt is `evalsuite.ratings.judging.PROMPT`. Ratings are written as they come; the same command again
-asks for what is missing only. `--option` takes the settings of the backend, `--max-new-tokens` makes room for models that think
-before they answer with the rating alone.
+asks for what is missing only. `--option` takes the settings of the backend, `--max-new-tokens` makes room for models
+that think before they answer with the rating alone.
 
 A judge is no person. Its ratings stand in a column `rating_judge:MODEL@promptVERSION` of a file of their own; sheets in
 which people and a model rated are refused together; the signature of a value names the judge and the version of its

@@ -33,10 +33,7 @@ VERBS: dict[str, str] = {
     "tasks": "List, show and validate task specs.",
     "data": "Check, pin and preview the data of tasks.",
     "metrics": "List, show and verify metrics.",
-    "ratings": (
-        "evalsuite.cli.commands.ratings",
-        "Have the sentences of captions rated, by people or by a judging model.",
-    ),
+    "ratings": "Have the sentences of captions rated, by people or by a judging model.",
     "bench": "Time a backend on this machine, and compare it with float32.",
     "doctor": "Say what is installed, what is missing, and which tasks that blocks.",
 }
