@@ -27,8 +27,9 @@ def medium_checkpoint(folder: Path) -> Path:
     """A model whose time goes into matrix products, as a real one's does."""
     from safetensors.numpy import save_file
 
-    from evalsuite.backends.tiny.checkpoint import TinyShape, image_processor_config, model_config, tiny_weights
+    from evalsuite.backends.tiny.shapes import TinyShape, image_processor_config, model_config
     from evalsuite.backends.tiny.tokenizer import write_tokenizer
+    from evalsuite.backends.tiny.weights import tiny_weights
 
     text = {"hidden": 1024, "mlp": 4096, "layers": 6, "heads": 4, "head_dim": 256}
     vision = {"vision_hidden": 768, "vision_mlp": 3072, "vision_layers": 12, "vision_heads": 12}

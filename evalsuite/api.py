@@ -122,7 +122,7 @@ def run_config(
 
 def plan(config: RunConfig) -> Plan:
     """Check a run completely without doing it: ``evalsuite run --dry-run``."""
-    from evalsuite.engine.plan import make_plan
+    from evalsuite.engine.planning import make_plan
 
     return make_plan(config, TaskRegistry(config.specs))
 
@@ -130,7 +130,7 @@ def plan(config: RunConfig) -> Plan:
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
     from evalsuite.engine.run import execute
-    from evalsuite.scoring.scoring import score_run
+    from evalsuite.scoring.run import score_run
 
     outcome = execute(plan, observer, command)
     if plan.config.shard is not None:
@@ -169,7 +169,7 @@ def score(
     metrics; more than one needs the ``if __name__ == "__main__":`` guard in a script. time_limit: seconds that one
     example may take in such a process.
     """
-    from evalsuite.scoring.scoring import score_run
+    from evalsuite.scoring.run import score_run
 
     registry = _registry(specs)
     scored = score_run(
@@ -191,7 +191,7 @@ def merge(folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1
     Raises StoreError when a shard is missing, still runs, or belongs to another run.
     """
     from evalsuite.engine.merging import merge_shards
-    from evalsuite.runs.folder import read_manifest
+    from evalsuite.runs.manifest import read_manifest
 
     merge_shards(Path(folder))
     result = score(folder, specs=specs, jobs=jobs)

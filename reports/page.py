@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import StoreError, UsageError
+from evalsuite.files.writing import write_atomically
 from evalsuite.reports.bars import interval_bar
 from evalsuite.reports.rendering import render
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
@@ -15,7 +16,8 @@ from evalsuite.reports.rows import ResultRow, read_rows, run_folders
 from evalsuite.reports.run_facts import Fact, RunFacts, read_facts
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
-from evalsuite.runs.folder import REPORT, STUDY, refuse_links, write_atomically
+from evalsuite.runs.folder import REPORT, STUDY
+from evalsuite.runs.lock import refuse_links
 
 NAMED_RUNS = 4  # more are counted, not named
 

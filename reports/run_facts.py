@@ -12,7 +12,8 @@ from typing import Any
 from evalsuite.errors import StoreError
 from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
 from evalsuite.reports.tables import one_line
-from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 
 ERRORS_SHOWN = 20  # per task; the store holds all of them

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from evalsuite.errors import ExampleError
-from evalsuite.specs.checks import split_placeholders
 from evalsuite.specs.schema import TaskSpec
+from evalsuite.specs.templates import split_placeholders
 from evalsuite.types import Decoding, Example, ImagePreparation, Request
 
 

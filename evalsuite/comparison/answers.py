@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.metrics import Answer
-from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
-from evalsuite.scoring.scoring import answer_of, spec_of
+from evalsuite.scoring.reading import answer_of
+from evalsuite.scoring.run import spec_of
 from evalsuite.specs.overrides import with_metric_options
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import JsonValue, Prediction

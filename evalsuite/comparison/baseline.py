@@ -12,8 +12,8 @@ from evalsuite._version import __version__
 from evalsuite.comparison.answers import RunAnswers, StoredAnswer
 from evalsuite.comparison.paired import difference
 from evalsuite.errors import StoreError, UsageError
+from evalsuite.files.writing import write_atomically
 from evalsuite.metrics import Answer, load_metric
-from evalsuite.runs.folder import write_atomically
 from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from evalsuite.metrics.groups import statistics_by_group
 if TYPE_CHECKING:
     from evalsuite.metrics.base import Array
     from evalsuite.scoring.workers import StatisticsWorkers
-    from evalsuite.specs.schema import MetricUse
+    from evalsuite.specs.parts import MetricUse
     from evalsuite.types import JsonValue
 
 

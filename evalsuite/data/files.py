@@ -14,8 +14,8 @@ from evalsuite.errors import DataError, did_you_mean
 from evalsuite.types import JsonValue, Record
 
 if TYPE_CHECKING:
-    from evalsuite.specs.schema import FilesLookup
-    from evalsuite.specs.schema import FilesSource as FilesSpec
+    from evalsuite.specs.parts import FilesLookup
+    from evalsuite.specs.parts import FilesSource as FilesSpec
 
 SOURCE_FILE, SOURCE_PATH = "source_file", "source_path"
 ANY_COLUMN = Columns(None, frozenset())

@@ -13,8 +13,8 @@ from evalsuite.errors import DataError, did_you_mean
 from evalsuite.types import JsonValue, Record
 
 if TYPE_CHECKING:
-    from evalsuite.specs.schema import HubLookup
-    from evalsuite.specs.schema import HubSource as HubSpec
+    from evalsuite.specs.parts import HubLookup
+    from evalsuite.specs.parts import HubSource as HubSpec
 
 ANY_COLUMN = Columns(None, frozenset())
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.data.base import Source
-from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.data.expression_functions import text
+from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns
 from evalsuite.errors import DataError
 from evalsuite.types import JsonValue, Record
 
@@ -20,7 +21,7 @@ _BATCH = 256
 
 
 class Lookup(Protocol):
-    """What a spec says about a second table (``evalsuite.specs.schema.Lookup``)."""
+    """What a spec says about a second table (``evalsuite.specs.parts.Lookup``)."""
 
     @property
     def name(self) -> str: ...

@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns, text
+from evalsuite.data.expression_functions import text
+from evalsuite.data.expressions import UNUSABLE, Columns, Expression, compile_expression, merge_columns
 from evalsuite.data.visuals import MediaFolder
 from evalsuite.errors import ExampleError, SpecError, did_you_mean
 from evalsuite.types import Example, ExampleKey, JsonValue, Record, Visual
 
 if TYPE_CHECKING:
-    from evalsuite.specs.schema import Fields, TaskSpec
+    from evalsuite.specs.parts import Fields
+    from evalsuite.specs.schema import TaskSpec
 
 SPLIT = "split_name"
 DEEPEST = 64

@@ -15,7 +15,7 @@ from evalsuite.errors import DataError, EvalsuiteError, UnknownName
 from evalsuite.types import Example, JsonValue
 
 if TYPE_CHECKING:
-    from evalsuite.specs.schema import FilesSource as FilesSpec
+    from evalsuite.specs.parts import FilesSource as FilesSpec
     from evalsuite.specs.schema import TaskSpec
 
 KINDS = ("synthetic", "hub", "files")
@@ -158,7 +158,7 @@ def _files(spec: TaskSpec, data_dir: Path | None, raw: bool) -> TaskData:
 
 
 def _files_spec(spec: TaskSpec) -> FilesSpec:
-    from evalsuite.specs.schema import FilesSource
+    from evalsuite.specs.parts import FilesSource
 
     return spec.data.files or FilesSource.model_validate({})
 

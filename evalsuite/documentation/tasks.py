@@ -14,7 +14,8 @@ from evalsuite.metrics import metric_class
 from evalsuite.reports.published import Published, has_table, published_values
 from evalsuite.specs import TaskRegistry
 from evalsuite.specs.groups import GroupRow, GroupSpec
-from evalsuite.specs.schema import PaperRow, Split, TaskSpec
+from evalsuite.specs.parts import PaperRow, Split
+from evalsuite.specs.schema import TaskSpec
 
 INTRODUCTION = """
 # Tasks

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from evalsuite.backends.base import Backend, BatchLimits, Prepared
 from evalsuite.errors import StoreError
-from evalsuite.runs.folder import log_failure, write_json
+from evalsuite.files.writing import write_json
+from evalsuite.runs.failures import log_failure
 from evalsuite.types import ExampleKey, Generation, JsonValue, Request
 
 TRIES = 3

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
 from evalsuite.errors import StoreError
+from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted, redacted_command, without_secrets
-from evalsuite.runs.folder import MANIFEST, MANIFEST_VERSION, STORE, now, read_manifest, write_json
+from evalsuite.runs.failures import now
+from evalsuite.runs.folder import MANIFEST, STORE
+from evalsuite.runs.manifest import MANIFEST_VERSION, read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.specs.digest import inference_digest, spec_digest
 

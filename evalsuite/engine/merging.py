@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import StoreError
-from evalsuite.runs.folder import MANIFEST, STORE, is_locked, locked, read_manifest, write_json
+from evalsuite.files.writing import write_json
+from evalsuite.runs.folder import MANIFEST, STORE
+from evalsuite.runs.lock import is_locked, locked
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.types import Prediction
 

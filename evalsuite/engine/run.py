@@ -14,9 +14,12 @@ from evalsuite.engine.flight import FlightRecorder, recording
 from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
-from evalsuite.engine.plan import Plan, TaskPlan, backend_options
+from evalsuite.engine.plan import Plan, TaskPlan
+from evalsuite.engine.planning import backend_options
 from evalsuite.errors import StoreError
-from evalsuite.runs.folder import STORE, describe_failure, locked
+from evalsuite.runs.failures import describe_failure
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.lock import locked
 from evalsuite.runs.store import PredictionStore
 from evalsuite.settings.run import RunConfig
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from evalsuite.errors import SpecError
-from evalsuite.specs.checks import Place, dotted
+from evalsuite.files.places import Place, dotted
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32

@@ -20,7 +20,8 @@ from evalsuite.media.images import ImageFile
 from evalsuite.media.video import VideoFile
 from evalsuite.metrics import Answer, Metric, load_metric
 from evalsuite.specs.overrides import with_metric_options
-from evalsuite.specs.schema import MetricUse, TaskSpec
+from evalsuite.specs.parts import MetricUse
+from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example
 
 ERROR, WARNING = "error", "warning"

@@ -19,7 +19,7 @@ from typing import Any
 from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import BadExample, TaskData, open_task_data
 from evalsuite.errors import UNREADABLE, DataError, ExampleError
-from evalsuite.runs.folder import write_json
+from evalsuite.files.writing import write_json
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example, JsonValue
 

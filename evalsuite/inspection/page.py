@@ -10,10 +10,10 @@ from pathlib import Path
 from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import open_task_data
 from evalsuite.errors import DataError
+from evalsuite.files.writing import write_atomically
 from evalsuite.inspection.checking import DataCheck
 from evalsuite.inspection.views import ExampleView, view_example
 from evalsuite.inspection.visible import inert
-from evalsuite.runs.folder import write_atomically
 from evalsuite.specs.schema import TaskSpec
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -24,6 +24,7 @@ from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.local import generate
 from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import DataError, UnknownName, UsageError
+from evalsuite.files.writing import replacing
 from evalsuite.metrics.captions.non_entailment import NonEntailment, rating_statistics
 from evalsuite.metrics.captions.rating_sheets import (
     RATINGS,
@@ -36,7 +37,6 @@ from evalsuite.metrics.captions.rating_sheets import (
     write_rating_sheet,
     write_rows,
 )
-from evalsuite.runs.folder import replacing
 from evalsuite.types import Decoding, Example, ExampleKey, Generation, Request
 
 PROMPT_VERSION = 1

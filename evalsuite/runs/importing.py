@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
 from evalsuite.errors import UNREADABLE, DataError, UnknownName, UsageError
+from evalsuite.files.writing import write_json
 from evalsuite.metrics import load_metric
-from evalsuite.runs.folder import MANIFEST, MANIFEST_VERSION, now, run_name, write_json
+from evalsuite.runs.failures import now
+from evalsuite.runs.folder import MANIFEST, run_name
+from evalsuite.runs.manifest import MANIFEST_VERSION
 from evalsuite.runs.results import ResultRow, write_results
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.runs.folder import RESULTS, RESULTS_PARQUET, replacing, write_json
+from evalsuite.files.writing import replacing, write_json
+from evalsuite.runs.folder import RESULTS, RESULTS_PARQUET
 
 
 @dataclass(frozen=True, slots=True)

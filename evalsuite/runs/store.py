@@ -8,9 +8,6 @@ named and made again, never scored.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,29 +16,15 @@ from types import TracebackType
 from typing import Any
 
 from evalsuite.errors import StoreError
+from evalsuite.runs.store_file import FORMAT_VERSION, connect_to_read, connect_to_write, create
+from evalsuite.runs.store_rows import COLUMNS, Row, checksum, decode, storable, to_prediction, to_row
 from evalsuite.types import ExampleKey, Prediction
 
-FORMAT_VERSION = 1
 FILE_NAME = "predictions.sqlite"
-
-_SCHEMA = """
-CREATE TABLE format (version INTEGER NOT NULL);
-CREATE TABLE predictions (
-    task TEXT NOT NULL, split TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL,
-    prompt TEXT NOT NULL, text TEXT NOT NULL, error TEXT,
-    target TEXT NOT NULL,    -- JSON: references and strata
-    details TEXT NOT NULL,   -- JSON: token count, log-probabilities, seconds
-    checksum BLOB NOT NULL,
-    PRIMARY KEY (task, split, position)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX predictions_by_id ON predictions (task, split, id);
-"""
-
-_COLUMNS = "task, split, position, id, prompt, text, error, target, details, checksum"
 
 # A stored error gives way to a later answer; a stored answer is never replaced.
 _INSERT = f"""
-INSERT INTO predictions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO predictions ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (task, split, position) DO UPDATE SET
     id = excluded.id, prompt = excluded.prompt, text = excluded.text, error = excluded.error,
     target = excluded.target, details = excluded.details, checksum = excluded.checksum
@@ -58,8 +41,6 @@ _DISK_ERRORS = {
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_PERM,
 }
-
-_Row = tuple[str, str, int, str, str, str, str | None, str, str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +63,9 @@ class PredictionStore:
         if read_only and not path.is_file():
             raise StoreError(f"{path}: no such file; is this a run folder?")
         if not read_only and not path.exists():
-            _create(path)
+            create(path)
         try:
-            self._db = _connect_to_read(path) if read_only else _connect_to_write(path)
+            self._db = connect_to_read(path) if read_only else connect_to_write(path)
         except (sqlite3.Error, UnicodeError) as error:
             raise self._explained(error) from error
         try:
@@ -92,7 +73,7 @@ class PredictionStore:
         except BaseException:
             self._db.close()
             raise
-        self._db.text_factory = _decode
+        self._db.text_factory = decode
 
     def __enter__(self) -> PredictionStore:
         return self
@@ -118,7 +99,7 @@ class PredictionStore:
         A second example with an id that is taken is stored as an error row under ``id#position``.
         Raises StoreError when the disk is full or the file cannot be written.
         """
-        rows = [_to_row(prediction) for prediction in predictions]
+        rows = [to_row(prediction) for prediction in predictions]
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -152,7 +133,7 @@ class PredictionStore:
     def is_duplicate(self, key: ExampleKey, position: int) -> bool:
         """Whether the id stands in a row of another position."""
         query = "SELECT 1 FROM predictions WHERE task = ? AND split = ? AND id = ? AND position <> ?"
-        return self._query(query, (key.task, key.split, _text(key.id), position)).fetchone() is not None
+        return self._query(query, (key.task, key.split, storable(key.id), position)).fetchone() is not None
 
     def ids(self, task: str, split: str) -> Iterator[str]:
         """Ids of stored answers."""
@@ -162,30 +143,30 @@ class PredictionStore:
     def read(self, task: str, split: str, stop: int | None = None) -> Iterator[Prediction]:
         """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
         for row in self._rows(task, split, stop):
-            if row[9] != _checksum(row):
+            if row[9] != checksum(row):
                 raise StoreError(
                     f"{self.path}: the row of {row[0]}/{row[1]}/{row[3]} is damaged. "
                     "Give the run command again: it makes such rows anew, then scores."
                 )
-            yield _to_prediction(row)
+            yield to_prediction(row)
 
     def with_ids(self, task: str, split: str, ids: Sequence[str]) -> Iterator[Prediction]:
         """The predictions with these ids, in any order; ids that are not stored are left out."""
         for start in range(0, len(ids), _MOST_PARAMETERS):
             some = ids[start : start + _MOST_PARAMETERS]
             marks = ",".join("?" * len(some))
-            query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND id IN ({marks})"
+            query = f"SELECT {COLUMNS} FROM predictions WHERE task = ? AND split = ? AND id IN ({marks})"
             for row in self._stepped(query, (task, split, *some)):
-                yield _to_prediction(row)
+                yield to_prediction(row)
 
     def at_positions(self, task: str, split: str, positions: Sequence[int]) -> Iterator[Prediction]:
         """The predictions at these positions, in any order; positions that are not stored are left out."""
         for start in range(0, len(positions), _MOST_PARAMETERS):
             some = positions[start : start + _MOST_PARAMETERS]
             marks = ",".join("?" * len(some))
-            query = f"SELECT {_COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position IN ({marks})"
+            query = f"SELECT {COLUMNS} FROM predictions WHERE task = ? AND split = ? AND position IN ({marks})"
             for row in self._query(query, (task, split, *some)):
-                yield _to_prediction(row)
+                yield to_prediction(row)
 
     def positions(self, task: str, split: str, stop: int | None, start: int, most: int) -> list[int]:
         """At most ``most`` stored positions below ``stop`` in data set order, without the first ``start``."""
@@ -223,7 +204,7 @@ class PredictionStore:
         damaged = [
             (row[0], row[1], row[2], ExampleKey(str(row[0]), str(row[1]), str(row[3])))
             for row in self._rows(task, split, None)
-            if row[9] != _checksum(row)
+            if row[9] != checksum(row)
         ]
         for task_id, split_name, position, _ in damaged:
             self._query(
@@ -231,14 +212,14 @@ class PredictionStore:
             )
         return [key for *_, key in damaged]
 
-    def _rows(self, task: str, split: str, stop: int | None) -> Iterator[_Row]:
+    def _rows(self, task: str, split: str, stop: int | None) -> Iterator[Row]:
         where, parameters = _where(task, split, stop)
-        return self._stepped(f"SELECT {_COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
+        return self._stepped(f"SELECT {COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
 
     def _insert(self, prediction: Prediction) -> None:
         while True:
             try:
-                self._db.execute(_INSERT, _to_row(prediction))
+                self._db.execute(_INSERT, to_row(prediction))
                 return
             except sqlite3.IntegrityError:
                 prediction = as_duplicate(prediction)
@@ -295,109 +276,7 @@ def as_duplicate(prediction: Prediction) -> Prediction:
     )
 
 
-def _create(path: Path) -> None:
-    """An empty store: made under another name, so that a store is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        # A log that belonged to a store of this name would be played into the new one.
-        for leftover in (temporary, path):
-            for ending in ("-wal", "-shm", "-journal"):
-                leftover.with_name(leftover.name + ending).unlink(missing_ok=True)
-        temporary.unlink(missing_ok=True)
-        db = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO format VALUES ({FORMAT_VERSION}); COMMIT;")
-            # Here and not later: a process killed while a store changes its mode leaves one that no reader can open.
-            db.execute("PRAGMA journal_mode = WAL")
-        finally:
-            db.close()
-        os.replace(temporary, path)
-    except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"{path}: cannot be written ({error}); make room or choose another --out") from error
-
-
-def _connect_to_write(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")  # a killed process loses nothing that was committed
-    return db
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    log = path.with_name(path.name + "-wal")
-    complete = not log.exists() or log.stat().st_size == 0
-    # SQLite reads a store with a log through a file that it makes beside it, which a read-only folder refuses.
-    unchanging = "&immutable=1" if complete and not os.access(path.parent, os.W_OK) else ""
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{unchanging}", uri=True)
-
-
 def _where(task: str, split: str, stop: int | None) -> tuple[str, tuple[object, ...]]:
     if stop is None:
         return "task = ? AND split = ?", (task, split)
     return "task = ? AND split = ? AND position < ?", (task, split, stop)
-
-
-def _to_row(prediction: Prediction) -> _Row:
-    strata = {name: _text(value) for name, value in prediction.strata.items()}
-    target = {"references": prediction.references, "strata": strata}
-    key = prediction.key
-    row = (
-        key.task,
-        key.split,
-        prediction.position,
-        _text(key.id),
-        _text(prediction.prompt),
-        _text(prediction.text),
-        None if prediction.error is None else _text(prediction.error),
-        json.dumps(target, separators=(",", ":")),
-        json.dumps(dict(prediction.details), separators=(",", ":")) if prediction.details else "{}",
-    )
-    return (*row, _digest(row))
-
-
-def _to_prediction(row: _Row) -> Prediction:
-    """Raises StoreError for a row that no store writes, checksum or not."""
-    task, split, position, id_, prompt, text, error, target, details, _ = row
-    try:
-        fields, facts = json.loads(target), json.loads(details)
-        references, strata = fields["references"], fields["strata"]
-    except (ValueError, RecursionError, KeyError, TypeError) as failure:
-        raise StoreError(f"the row of {task}/{split}/{id_} cannot be read: {failure!r}") from failure
-    if not (
-        all(isinstance(value, str) for value in (id_, prompt, text, *_pairs(strata)))
-        and isinstance(error, (str, type(None)))
-        and isinstance(references, (list, type(None)))
-        and isinstance(facts, dict)
-    ):
-        raise StoreError(f"the row of {task}/{split}/{id_} does not hold what a prediction is made of")
-    return Prediction(ExampleKey(task, split, id_), position, prompt, text, references, strata, error, facts)
-
-
-def _pairs(strata: object) -> list[object]:
-    """Names and values; something that is no text when it is no object."""
-    return [part for pair in strata.items() for part in pair] if isinstance(strata, dict) else [None]
-
-
-def _checksum(row: _Row) -> bytes:
-    try:
-        return _digest(row[:9])
-    except UnicodeEncodeError:
-        return b""
-
-
-def _digest(fields: tuple[object, ...]) -> bytes:
-    return hashlib.blake2b("\x1f".join(map(str, fields)).encode(), digest_size=8).digest()
-
-
-def _decode(raw: bytes) -> str:
-    """Damaged bytes become lone surrogates, which no checksum fits: the row counts as damaged, not the file."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _text(text: str) -> str:
-    """Text that SQLite can hold: lone surrogates, which are no characters, become U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -5,67 +5,20 @@ Each rule yields ``(place, message)``; the loader turns the place into a line of
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from evalsuite.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from evalsuite.specs.schema import TaskSpec
-
-Place = tuple[str | int, ...]
-Problem = tuple[Place, str]
-
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+from evalsuite.files.places import Problem
+from evalsuite.specs.parts import TaskFields
+from evalsuite.specs.templates import PLACEHOLDER, placeholders
 
 
-def inconsistencies(spec: TaskSpec) -> list[Problem]:
+def inconsistencies(spec: TaskFields) -> list[Problem]:
     """Everything in a spec, complete in itself, that contradicts another part of it."""
     return [*_splits(spec), *_rows(spec), *_prompt(spec), *_visuals(spec), *_decoding(spec), *_metrics(spec)]
 
 
-def placeholders(prefix: str) -> list[str]:
-    """Names in braces of a prompt prefix.
-
-    >>> placeholders("answer en {question}")
-    ['question']
-    """
-    return _PLACEHOLDER.findall(prefix)
-
-
-def fill(prefix: str, values: Mapping[str, str]) -> str:
-    """The prefix with its placeholders replaced; braces inside values are left alone.
-
-    >>> fill("answer en {question}", {"question": "a {b}?"})
-    'answer en a {b}?'
-    """
-    return _PLACEHOLDER.sub(lambda match: values[match.group(1)], prefix)
-
-
-def split_placeholders(prefix: str) -> tuple[list[str], list[str]]:
-    """The text around the placeholders and their names: one more text than names.
-
-    >>> split_placeholders("answer en {question}")
-    (['answer en ', ''], ['question'])
-    """
-    pieces = _PLACEHOLDER.split(prefix)
-    return pieces[0::2], pieces[1::2]
-
-
-def dotted(place: Place) -> str:
-    """A place in a spec as people write it.
-
-    >>> dotted(("metrics", 0, "parameters", "variant"))
-    'metrics[0].parameters.variant'
-    """
-    text = ""
-    for step in place:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
-
-
-def _splits(spec: TaskSpec) -> Iterator[Problem]:
+def _splits(spec: TaskFields) -> Iterator[Problem]:
     names: list[str] = []
     for i, split in enumerate(spec.splits):
         if split.name in names:
@@ -87,7 +40,7 @@ def _splits(spec: TaskSpec) -> Iterator[Problem]:
                     yield ("data", source, "lookups", i, "splits"), f"split {name!r} has no files"
 
 
-def _rows(spec: TaskSpec) -> Iterator[Problem]:
+def _rows(spec: TaskFields) -> Iterator[Problem]:
     names, seen = [split.name for split in spec.splits], set()
     strata = set(spec.fields.strata)
     for i, row in enumerate(spec.rows):
@@ -101,16 +54,16 @@ def _rows(spec: TaskSpec) -> Iterator[Problem]:
         seen.add((row.reference, row.name))
 
 
-def _prompt(spec: TaskSpec) -> Iterator[Problem]:
+def _prompt(spec: TaskFields) -> Iterator[Problem]:
     prefix = spec.prompt.prefix
     for name in dict.fromkeys(placeholders(prefix)):
         if name not in spec.fields.values:
             yield ("prompt", "prefix"), _unknown("placeholder", name, spec.fields.values, "fields.values")
-    if set("{}") & set(_PLACEHOLDER.sub("", prefix)):
+    if set("{}") & set(PLACEHOLDER.sub("", prefix)):
         yield ("prompt", "prefix"), "a brace must enclose the name of a value, as in {question}"
 
 
-def _visuals(spec: TaskSpec) -> Iterator[Problem]:
+def _visuals(spec: TaskFields) -> Iterator[Problem]:
     image, data = spec.image, spec.data
     if not (data.hub or data.files or data.synthetic):
         yield ("data",), "at least one of hub, files, synthetic must be given"
@@ -124,12 +77,12 @@ def _visuals(spec: TaskSpec) -> Iterator[Problem]:
             yield ("image", name), "is for video tasks only: fields.video is not given"
 
 
-def _decoding(spec: TaskSpec) -> Iterator[Problem]:
+def _decoding(spec: TaskFields) -> Iterator[Problem]:
     if spec.decoding.forbidden_tokens and spec.decoding.beam_size > 1:
         yield ("decoding", "forbidden_tokens"), "are for greedy decoding; beam_size must be 1"
 
 
-def _metrics(spec: TaskSpec) -> Iterator[Problem]:
+def _metrics(spec: TaskFields) -> Iterator[Problem]:
     headlines = [i for i, metric in enumerate(spec.metrics) if metric.headline]
     if not headlines:
         yield ("metrics",), "one of the metrics must be marked headline: true"

@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from evalsuite.errors import did_you_mean
-from evalsuite.specs.checks import Problem
-from evalsuite.specs.schema import Identifier, Model, SplitName, TaskSpec, Text
+from evalsuite.files.places import Problem
+from evalsuite.specs.parts import Identifier, Model, SplitName, Text
+from evalsuite.specs.schema import TaskSpec
 
 
 class Member(Model):

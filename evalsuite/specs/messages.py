@@ -11,15 +11,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from evalsuite.errors import did_you_mean
+from evalsuite.files.places import Place, Problem, dotted
 from evalsuite.files.yaml_reader import MOST_PROBLEMS
-from evalsuite.specs import schema
-from evalsuite.specs.checks import Place, Problem, dotted
+from evalsuite.specs import parts
 
 _PATTERNS = {
-    schema.IDENTIFIER: "must be lower-case letters, digits and underscores, and start with a letter",
-    schema.HUB_ID: "must be a hub id of the form owner/name",
-    schema.COMMIT: "must be a full commit hash: 40 digits and letters a to f",
-    schema.SPLIT_NAME: "must be letters, digits, '_', '-' and '.', and start with none of the last two",
+    parts.IDENTIFIER: "must be lower-case letters, digits and underscores, and start with a letter",
+    parts.HUB_ID: "must be a hub id of the form owner/name",
+    parts.COMMIT: "must be a full commit hash: 40 digits and letters a to f",
+    parts.SPLIT_NAME: "must be letters, digits, '_', '-' and '.', and start with none of the last two",
 }
 _SCALARS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
 
@@ -134,7 +134,7 @@ def _homes(root: type[BaseModel]) -> dict[str, tuple[str, ...]]:
             homes.setdefault(name, []).append(dotted(place) or "the top level")
             while get_origin(kind) in (list, dict):
                 kind = _bare(get_args(kind)[-1])
-            if _is_model(kind) and kind is not schema.FieldOverrides:
+            if _is_model(kind) and kind is not parts.FieldOverrides:
                 visit(kind, (*place, name))
 
     visit(root, ())

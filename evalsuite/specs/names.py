@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import EvalsuiteError, SpecError, UnknownName, did_you_mean
-from evalsuite.specs.checks import Place, Problem
-from evalsuite.specs.schema import FieldOverrides, Fields, MetricUse, TaskSpec
+from evalsuite.files.places import Place, Problem
+from evalsuite.specs.parts import FieldOverrides, Fields, MetricUse
+from evalsuite.specs.schema import TaskSpec
 
 if TYPE_CHECKING:
     from evalsuite.metrics import Metric

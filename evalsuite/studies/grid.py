@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.settings.run import Limit, RunConfig
-from evalsuite.specs.checks import fill, placeholders
+from evalsuite.specs.templates import fill, placeholders
 from evalsuite.studies.spec import AxisValue, StudySpec, fits
 
 

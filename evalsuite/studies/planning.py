@@ -16,11 +16,12 @@ from typing import Any
 
 from evalsuite.errors import UsageError
 from evalsuite.reports.scaling.grid import size_number
-from evalsuite.runs.folder import STORE, read_manifest
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.settings.run import Limit
 from evalsuite.specs import TaskRegistry, TaskSpec
-from evalsuite.specs.schema import Split
+from evalsuite.specs.parts import Split
 from evalsuite.studies.grid import Cell, cells
 from evalsuite.studies.spec import StudySpec
 

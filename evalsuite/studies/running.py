@@ -12,8 +12,11 @@ from typing import Any
 from evalsuite import api
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
+from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted
-from evalsuite.runs.folder import MANIFEST, STUDY, is_locked, read_manifest, write_json
+from evalsuite.runs.folder import MANIFEST, STUDY
+from evalsuite.runs.lock import is_locked
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
 from evalsuite.studies.spec import StudySpec

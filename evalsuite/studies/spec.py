@@ -9,10 +9,11 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from evalsuite.errors import SpecError, did_you_mean
+from evalsuite.files.places import Problem
 from evalsuite.files.yaml_reader import read_yaml
-from evalsuite.specs.checks import Problem, placeholders
 from evalsuite.specs.messages import problems_from
-from evalsuite.specs.schema import Identifier, Model, Text
+from evalsuite.specs.parts import Identifier, Model, Text
+from evalsuite.specs.templates import placeholders
 
 AxisValue = str | int | float
 Values = Annotated[list[AxisValue], Field(min_length=1)]

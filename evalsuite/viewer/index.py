@@ -19,8 +19,10 @@ from evalsuite.metrics import Metric, WeightedMetric, load_metric
 from evalsuite.metrics.groups import statistics_by_group
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.store import PredictionStore
-from evalsuite.scoring.scoring import CHUNK, PAPERS, answer_of
-from evalsuite.specs.schema import MetricUse, TaskSpec
+from evalsuite.scoring.reading import CHUNK, answer_of
+from evalsuite.scoring.run import PAPERS
+from evalsuite.specs.parts import MetricUse
+from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Prediction
 
 if TYPE_CHECKING:

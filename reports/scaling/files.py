@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evalsuite.files.writing import write_atomically
 from evalsuite.reports.latex import to_latex
 from evalsuite.reports.tables import Table, to_csv, to_markdown
-from evalsuite.runs.folder import write_atomically
 
 
 def write_table(table: Table, folder: Path, name: str) -> list[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.files.writing import write_atomically
 from evalsuite.reports.rendering import render
 from evalsuite.reports.scaling import plots
 from evalsuite.reports.scaling.figures import FORMATS
@@ -32,7 +33,6 @@ from evalsuite.reports.scaling.speed import published_speeds, speed_table
 from evalsuite.reports.scaling.study import StudyReport, write_study_report
 from evalsuite.reports.scaling.sweep import best_rate_table, published_sweeps
 from evalsuite.reports.tables import to_markdown
-from evalsuite.runs.folder import write_atomically
 
 TITLE = "The papers' numbers, from their published tables"
 SMALL, LARGER_SIZE, LARGER_RESOLUTION = ("3B", 224), ("10B", 224), ("3B", 448)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalsuite.files.writing import write_atomically
 from evalsuite.reports.charts import Chart, to_json
 from evalsuite.reports.scaling import charts, figures
 from evalsuite.reports.scaling.grid import TaskGrid
@@ -14,7 +15,6 @@ from evalsuite.reports.scaling.improvement import Improvement
 from evalsuite.reports.scaling.pairs import Cost, Pair
 from evalsuite.reports.scaling.speed import Speed
 from evalsuite.reports.scaling.sweep import Sweep
-from evalsuite.runs.folder import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ import pytest
 from evalsuite.data.expressions import Columns
 from evalsuite.data.files import ANY_COLUMN, FilesSource
 from evalsuite.errors import DataError
-from evalsuite.specs.schema import FilesSource as FilesSpec
+from evalsuite.specs.parts import FilesSource as FilesSpec
 
 ROWS = [{"id": str(place), "question": f'which, "{place}"?\nand é', "answer": "a"} for place in range(5)]
 

@@ -14,7 +14,7 @@ from evalsuite.data.expressions import Columns
 from evalsuite.data.hub import ANY_COLUMN, HubSource, HuggingFaceHub
 from evalsuite.errors import DataError
 from evalsuite.media.images import ImageBytes
-from evalsuite.specs.schema import HubSource as HubSpec
+from evalsuite.specs.parts import HubSource as HubSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROWS = 5

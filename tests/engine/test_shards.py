@@ -14,7 +14,9 @@ import pytest
 import evalsuite
 from evalsuite import api
 from evalsuite.errors import StoreError, UsageError
-from evalsuite.runs.folder import STORE, locked, read_manifest
+from evalsuite.runs.folder import STORE
+from evalsuite.runs.lock import locked
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.settings.run import ErrorBudget, RunConfig
 from evalsuite.settings.shards import Shard

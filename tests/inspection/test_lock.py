@@ -185,7 +185,7 @@ def test_masks_in_bytes_can_be_locked(make_spec: Make, write: Write, rows: Rows)
 def test_a_plan_reads_the_locked_commit_though_the_data_set_moved_on(
     own_task: Callable[..., Path], hub: Any, tmp_path: Path
 ) -> None:
-    from evalsuite.engine.plan import make_plan
+    from evalsuite.engine.planning import make_plan
     from evalsuite.settings.run import RunConfig
     from evalsuite.specs import TaskRegistry
 

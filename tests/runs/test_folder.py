@@ -11,19 +11,14 @@ from pathlib import Path
 import pytest
 
 from evalsuite.errors import StoreError
-from evalsuite.runs.folder import (
-    LOG,
-    MANIFEST,
-    describe_failure,
-    locked,
-    read_manifest,
-    run_name,
-    write_atomically,
-    write_json,
-)
+from evalsuite.files.writing import write_atomically, write_json
+from evalsuite.runs.failures import describe_failure
+from evalsuite.runs.folder import LOG, MANIFEST, run_name
+from evalsuite.runs.lock import locked
+from evalsuite.runs.manifest import read_manifest
 
 HOLD = (
-    "import sys, time, pathlib; from evalsuite.runs.folder import locked\n"
+    "import sys, time, pathlib; from evalsuite.runs.lock import locked\n"
     "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 )
 

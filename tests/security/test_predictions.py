@@ -108,7 +108,7 @@ def test_a_split_and_a_task_cannot_lead_the_template_away(tmp_path: Path) -> Non
     """Their names are checked by the schema (test_specs.py); attributes are the user's own words."""
     import re
 
-    from evalsuite.specs.schema import IDENTIFIER, SPLIT_NAME
+    from evalsuite.specs.parts import IDENTIFIER, SPLIT_NAME
 
     for pattern in (IDENTIFIER, SPLIT_NAME):
         for name in ("..", "../x", "/x", "a/b", ".x", "x\n", ""):

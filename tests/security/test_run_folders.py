@@ -10,12 +10,16 @@ import pytest
 
 from evalsuite import api
 from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.files.writing import replacing
 from evalsuite.inspection.lock import read_lock
 from evalsuite.reports import read_rows, write_report
-from evalsuite.runs.folder import LOG, REPORT, describe_failure, locked, read_manifest, replacing
+from evalsuite.runs.failures import describe_failure
+from evalsuite.runs.folder import LOG, REPORT
 from evalsuite.runs.importing import import_results
+from evalsuite.runs.lock import locked
+from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
-from evalsuite.scoring.scoring import score_run
+from evalsuite.scoring.run import score_run
 from evalsuite.specs import TaskRegistry
 
 DEEP = "[" * 100_000

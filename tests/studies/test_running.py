@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evalsuite.runs.folder import locked
+from evalsuite.runs.lock import locked
 from evalsuite.studies.running import DONE, FAILED, NOT_STARTED, RUNNING, read_study, run_study, study_states
 from evalsuite.studies.spec import StudySpec
 

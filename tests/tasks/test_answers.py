@@ -15,7 +15,7 @@ from evalsuite.data import BadExample, open_task_data
 from evalsuite.metrics import MeanMetric, load_metric
 from evalsuite.runs.results import ResultRow
 from evalsuite.specs import TaskRegistry, TaskSpec
-from evalsuite.specs.schema import MetricUse
+from evalsuite.specs.parts import MetricUse
 
 Perfect = Callable[[Sequence[Any]], str]
 

@@ -38,7 +38,7 @@ from torch import Tensor
 from tower import THIRDS, Names, Right, Teller, as_input, labels_of, train_tower
 
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
-from evalsuite.backends.tiny.checkpoint import TinyShape, image_processor_config, model_config
+from evalsuite.backends.tiny.shapes import TinyShape, image_processor_config, model_config
 from evalsuite.backends.tiny.tokenizer import (
     LOCATIONS,
     SEGMENTS,

@@ -14,7 +14,8 @@ from typing import Any
 from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.backends.miniature import MINIATURE, miniature_checkpoint
-from evalsuite.backends.tiny.checkpoint import MAX_RESOLUTION, MID, PATCH, TINY_MODELS, mid_checkpoint, tiny_checkpoint
+from evalsuite.backends.tiny.checkpoint import mid_checkpoint, tiny_checkpoint
+from evalsuite.backends.tiny.shapes import MAX_RESOLUTION, MID, PATCH, TINY_MODELS
 from evalsuite.errors import UNREADABLE, BackendError, UsageError
 
 DEFAULT_MODEL = MINIATURE
