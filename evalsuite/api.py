@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engine.observer import Observer
-from evalsuite.errors import UnknownName
+from evalsuite.engine.observer import Observer, Silent
+from evalsuite.errors import EvalsuiteError, UnknownName
 from evalsuite.runs.results import ResultRow
-from evalsuite.settings.run import TIME_LIMIT, ErrorBudget, Limit, RunConfig
+from evalsuite.settings.file import read_config
+from evalsuite.settings.giving import ALL, from_values
+from evalsuite.settings.giving import run_config as given_config
+from evalsuite.settings.listing import Setting
+from evalsuite.settings.run import TIME_LIMIT, RunConfig
 from evalsuite.specs import TaskRegistry
 
 if TYPE_CHECKING:
@@ -59,65 +64,50 @@ class RunResult:
 
 
 def run(
-    tasks: str = "all",
-    *,
-    backend: str = "torch",
-    model: str | None = None,
-    data: str = "synthetic",
-    data_dir: Path | str | None = None,
-    data_seed: int = 0,
-    data_scale: int = 1,
-    limit: int | str | None = None,
-    attributes: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-    metric_options: Mapping[str, Mapping[str, str]] | None = None,
-    splits: Sequence[str] | None = None,
-    protocol: str = "paligemma",
-    lock: Path | str | None = None,
-    max_errors: int | str = "1%",
-    out: Path | str | None = None,
-    specs: Sequence[Path | str] = (),
-    workers: int | None = None,
-    time_limit: float = TIME_LIMIT,
-    on_error: str = "skip",
-    jobs: int = 1,
-    observer: Observer | None = None,
+    tasks: str | None = None, *, config: Path | str | None = None, observer: Observer | None = None, **settings: Any
 ) -> RunResult:
     """Run tasks on a model, score them, write the report: ``evalsuite run``.
 
+    config: a YAML file with settings, as ``--config`` takes it; what is given here goes before the file.
+
     Calling it again with the same arguments resumes. Raises EvalsuiteError before any inference when something that was
-    asked for cannot work; failures of single tasks are in the result.
+    asked for cannot work; failures of single tasks are in the result. The settings are those of the command line:
+
     """
-    config = RunConfig(
-        backend=backend,
-        tasks=tasks,
-        model=model,
-        data=data,
-        data_dir=Path(data_dir) if data_dir is not None else None,
-        data_seed=data_seed,
-        data_scale=data_scale,
-        limit=Limit.parse(str(limit)) if limit is not None else None,
-        attributes=dict(attributes or {}),
-        options={name: str(value) for name, value in (options or {}).items()},
-        metric_options=metric_options or {},
-        splits=tuple(splits) if splits else None,
-        protocol=protocol,
-        lock=Path(lock) if lock is not None else None,
-        max_errors=ErrorBudget.parse(str(max_errors)),
-        out=Path(out) if out is not None else None,
-        specs=tuple(Path(folder) for folder in specs),
-        workers=workers,
-        time_limit=time_limit,
-        on_error=on_error,
-    )
-    return run_config(config, observer, jobs=jobs)
+    given = from_values({"tasks": tasks, **settings})
+    if config is None:
+        return run_config(given_config(given), observer)
+    file = read_config(Path(config))
+    try:
+        return run_config(given_config(file.given, given), observer)
+    except EvalsuiteError as error:
+        raise file.placed(error) from None
 
 
-def run_config(
-    config: RunConfig, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1
-) -> RunResult:
+def _plain_default(known: Setting) -> Any:
+    return known.default if known.default is None else known.kind.plain(known.default)
+
+
+def _describe(function: Callable[..., Any]) -> None:
+    """Give a function that takes any setting its signature and its docstring, from the one list of settings."""
+    own = [known for known in inspect.signature(function).parameters.values() if known.kind != known.VAR_KEYWORD]
+    taken = {known.name for known in own}
+    more = [
+        inspect.Parameter(known.name, inspect.Parameter.KEYWORD_ONLY, default=_plain_default(known))
+        for known in ALL.values()
+        if known.name not in taken
+    ]
+    function.__signature__ = inspect.Signature([*own, *more], return_annotation="RunResult")  # type: ignore[attr-defined]
+    lines = [f"    {known.name}: {known.help}" for known in ALL.values()]
+    function.__doc__ = "\n".join([(function.__doc__ or "").rstrip(), "", *lines, ""])
+
+
+_describe(run)
+
+
+def run_config(config: RunConfig, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
     """:func:`run` for a config that is already parsed."""
-    return run_plan(plan(config), observer, command, jobs=jobs)
+    return run_plan(plan(config), observer, command)
 
 
 def plan(config: RunConfig) -> Plan:
@@ -127,16 +117,21 @@ def plan(config: RunConfig) -> Plan:
     return make_plan(config, TaskRegistry(config.specs))
 
 
-def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = (), *, jobs: int = 1) -> RunResult:
+def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
+    from evalsuite.engine.devices import answer_on_devices
     from evalsuite.engine.run import execute
     from evalsuite.scoring.run import score_run
 
+    config = plan.config
+    if config.devices:
+        answer_on_devices(config, observer or Silent())
+        return merge(config.whole_folder(), specs=config.specs, jobs=config.jobs or 1, command=command)
     outcome = execute(plan, observer, command)
-    if plan.config.shard is not None:
-        note = f"shard {plan.config.shard} is answered; when all are: evalsuite merge {plan.config.whole_folder()}"
+    if config.shard is not None:
+        note = f"shard {config.shard} is answered; when all are: evalsuite merge {config.whole_folder()}"
         return RunResult(outcome.folder, (), outcome.failures, [*outcome.notes, note])
-    scored = score_run(outcome.folder, _registry(plan.config.specs), jobs=jobs, time_limit=plan.config.time_limit)
+    scored = score_run(outcome.folder, _registry(config.specs), jobs=config.jobs or 1, time_limit=config.time_limit)
     for note in scored.notes:
         if observer is not None:
             observer.note(note)
@@ -185,7 +180,9 @@ def score(
     return RunResult(scored.folder, scored.rows, scored.failures, [*notes, *scored.notes])
 
 
-def merge(folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1) -> RunResult:
+def merge(
+    folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1, command: Sequence[str] = ()
+) -> RunResult:
     """Put the shards of a run together, score it and write the report: ``evalsuite merge``.
 
     Raises StoreError when a shard is missing, still runs, or belongs to another run.
@@ -193,7 +190,7 @@ def merge(folder: Path | str, *, specs: Sequence[Path | str] = (), jobs: int = 1
     from evalsuite.engine.merging import merge_shards
     from evalsuite.runs.manifest import read_manifest
 
-    merge_shards(Path(folder))
+    merge_shards(Path(folder), command)
     result = score(folder, specs=specs, jobs=jobs)
     session = read_manifest(Path(folder))["sessions"][-1]
     failures = {**result.failures, **session.get("failures", {})}

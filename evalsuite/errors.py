@@ -1,6 +1,7 @@
 """Every error that evalsuite raises on purpose.
 
     EvalsuiteError
+    ├── SeveralErrors         all that is wrong with a run, found at once
     ├── UsageError            a wrong word in a command or a call (exit status 2)
     │   ├── UnknownName       no task, metric, backend, ... of that name; carries suggestions
     │   └── SpecError         a task spec that does not fit the schema: file, line, field
@@ -17,17 +18,38 @@ A message says what is wrong, where, and what to do. The command line prints it 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 UNREADABLE = (OSError, ValueError, RecursionError)
 """What reading a JSON file may raise: no file, no text, no JSON, thousands of digits or levels."""
 
 
 class EvalsuiteError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose.
+
+    setting: what of a run's settings is wrong, as a file names it (``data_dir``, ``option.threads``), so that a message
+    can say where it was given; "" where no setting is.
+    """
 
     exit_status = 1
+    setting = ""
+
+    def about(self, setting: str) -> Self:
+        """The same error, of this setting unless it names one already."""
+        self.setting = self.setting or setting
+        return self
+
+
+class SeveralErrors(EvalsuiteError):
+    """Everything that is wrong with a run, found at once: (message, error) of each."""
+
+    def __init__(self, parts: Iterable[tuple[str, EvalsuiteError]]) -> None:
+        self.parts = list(parts)
+        self.exit_status = max(error.exit_status for _, error in self.parts)
+        super().__init__("\n".join(message for message, _ in self.parts))
 
 
 class UsageError(EvalsuiteError):
@@ -43,6 +65,8 @@ class UnknownName(UsageError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         place = f"{where}: " if where else ""
         super().__init__(f"{place}unknown {kind} {name!r}. {did_you_mean(name, self.known)}")
+        if where.startswith("--"):
+            self.setting = where.lstrip("-").replace("-", "_")
 
 
 class SpecError(UsageError):
@@ -85,6 +109,15 @@ class StoreError(EvalsuiteError):
 
 class ScoringError(EvalsuiteError):
     """Stored predictions cannot be scored."""
+
+
+@contextlib.contextmanager
+def concerning(setting: str) -> Iterator[None]:
+    """Errors that the block raises are about this setting, unless they name one already."""
+    try:
+        yield
+    except EvalsuiteError as error:
+        raise error.about(setting)  # noqa: B904 (it is the same error)
 
 
 def did_you_mean(word: str, known: Iterable[str], limit: int = 12) -> str:

@@ -52,4 +52,4 @@ def _module(name: str) -> ModuleType:
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
         loaded: ModuleType = entry.load()
         return loaded
-    raise UnknownName("backend", name, known_backends())
+    raise UnknownName("backend", name, known_backends()).about("backend")

@@ -58,11 +58,17 @@ class Settings:
     def finish(self) -> None:
         """Raises UnknownName for a setting that was given but never read."""
         for name in self._values:
-            raise UnknownName(f"option of {self._kind} {self._name}:", name, self._known)
+            error = UnknownName(f"option of {self._kind} {self._name}:", name, self._known)
+            raise error.about(self._place(name))
 
     def _take(self, name: str) -> str | None:
         self._known.append(name)
         return self._values.pop(name, None)
 
     def _wrong(self, name: str, value: str, way_out: str) -> UsageError:
-        return UsageError(f"{self._kind} {self._name!r}: option {name}={value!r} is not valid. {way_out}")
+        message = f"{self._kind} {self._name!r}: option {name}={value!r} is not valid. {way_out}"
+        return UsageError(message).about(self._place(name))
+
+    def _place(self, name: str) -> str:
+        """What a file of a run's settings calls this one."""
+        return f"{'option' if self._kind == 'backend' else f'{self._kind}_option'}.{name}"

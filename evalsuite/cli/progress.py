@@ -37,6 +37,9 @@ class QuietProgress:
     def task_ended(self, task: str, message: str | None) -> None:
         return None
 
+    def process_said(self, number: int, line: str) -> None:
+        return None
+
     def note(self, message: str) -> None:
         say(f"note: {message}", err=True)
 
@@ -69,6 +72,9 @@ class LinesProgress(QuietProgress):
         if time.monotonic() - self._shown >= LINE_EVERY_SECONDS:
             self._shown = time.monotonic()
             say(self._line(task), err=True)
+
+    def process_said(self, number: int, line: str) -> None:
+        say(f"[{number}] {line}", err=True)
 
     def task_ended(self, task: str, message: str | None) -> None:
         ending = ""
@@ -138,6 +144,9 @@ class LiveProgress(QuietProgress):
     def task_ended(self, task: str, message: str | None) -> None:
         if message:
             self.note(f"{task}: {message}")
+
+    def process_said(self, number: int, line: str) -> None:
+        self.note(f"[{number}] {line}")
 
     def note(self, message: str) -> None:
         from rich.markup import escape

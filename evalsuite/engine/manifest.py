@@ -122,11 +122,8 @@ class Session:
         tasks.update({task.spec.id: _entry(task, plan.config, tasks.get(task.spec.id)) for task in plan.tasks})
         limits = sorted({entry["limit"] for entry in tasks.values() if entry.get("limit")})
         self._manifest["run"] = {
-            **plan.config.identity(),
+            **plan.config.recorded(),
             "limit": ", ".join(limits) or None,  # of any task that the folder holds
-            "protocol": plan.config.protocol,
-            "max_errors": str(plan.config.errors_allowed),
-            "metric_options": {name: dict(values) for name, values in plan.config.metric_options.items()},
         }
         self._manifest["environment"] = environment()
         self._manifest["sessions"].append(

@@ -13,6 +13,7 @@ from typing import Any
 
 from evalsuite.errors import StoreError
 from evalsuite.files.writing import write_json
+from evalsuite.redaction import redacted_command
 from evalsuite.runs.folder import MANIFEST, STORE
 from evalsuite.runs.lock import is_locked, locked
 from evalsuite.runs.manifest import read_manifest
@@ -23,17 +24,18 @@ _FOLDER = re.compile(r"shard-(\d+)-of-(\d+)")
 _BATCH = 512
 
 
-def merge_shards(folder: Path) -> int:
+def merge_shards(folder: Path, command: Sequence[str] = ()) -> int:
     """Put the predictions of all shards below ``folder`` into one store there; returns how many it holds then.
 
     The folder becomes the run that one process would have made. Doing it again, or after a kill, changes nothing else.
-    Raises StoreError when a shard is missing, still running, or not of the same run.
+    command: what started all of them, where one command did. Raises StoreError when a shard is missing, still running,
+    or not of the same run.
     """
     shards = _shards(folder)
     manifests = [read_manifest(shard) for shard in shards]
     _check_same(shards, manifests)
     with locked(folder):
-        write_json(folder / MANIFEST, _merged(folder, manifests))
+        write_json(folder / MANIFEST, _merged(folder, manifests, command))
         with PredictionStore(folder / STORE) as store, ExitStack() as stack:
             parts = [stack.enter_context(PredictionStore(shard / STORE, read_only=True)) for shard in shards]
             for task, split in sorted({place for part in parts for place in part.counts()}):
@@ -95,7 +97,7 @@ def _facts(manifest: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     return {name: value for name, value in manifest["models"][model].items() if name != "versions"}
 
 
-def _merged(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _merged(folder: Path, manifests: Sequence[Mapping[str, Any]], command: Sequence[str]) -> dict[str, Any]:
     """The manifest of the whole run: a task is done when it is done in every shard."""
     merged: dict[str, Any] = copy.deepcopy(dict(manifests[0]))
     merged["name"] = folder.absolute().name
@@ -109,6 +111,8 @@ def _merged(folder: Path, manifests: Sequence[Mapping[str, Any]]) -> dict[str, A
     failures = {name: text for manifest in manifests for name, text in _last(manifest).get("failures", {}).items()}
     statuses = {_last(manifest).get("status") for manifest in manifests}
     last = {**sessions[-1], "failures": failures, "status": statuses.pop() if len(statuses) == 1 else "interrupted"}
+    if command:
+        last["command"] = redacted_command(command)
     merged["sessions"] = [*sessions[:-1], last]
     return merged
 

@@ -15,7 +15,7 @@ from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine import ray_options
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.precheck import refuse_broken_examples
-from evalsuite.errors import EvalsuiteError, StoreError, UnknownName, UsageError
+from evalsuite.errors import EvalsuiteError, SeveralErrors, StoreError, UnknownName, UsageError, concerning
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric
 from evalsuite.runs.folder import STORE
@@ -35,25 +35,29 @@ FREE_SPACE_RESERVE = 50 << 20
 
 def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     """Check a run completely. Raises one error that names everything that is wrong with models, metrics and data."""
-    specs, skipped = _with_data(_with_splits(registry.select(config.tasks), config), config)
+    with concerning("tasks"):
+        selected = registry.select(config.tasks)
+    specs, skipped = _with_data(_with_splits(selected, config), config)
     check_metric_options(specs, config.metric_options)
     specs = [with_metric_options(spec, config.metric_options) for spec in specs]
-    lock = read_lock(config.lock) if config.lock else None
+    with concerning("lock"):
+        lock = read_lock(config.lock) if config.lock else None
     if lock is not None:
         specs = [with_locked_revisions(spec, lock) for spec in specs]
-    models = {spec.id: model_for(spec, config) for spec in specs}
+    with concerning("model"):
+        models = {spec.id: model_for(spec, config) for spec in specs}
     problems = _Problems()
     if config.engine == "ray":
-        with problems.collected():
+        with problems.collected(), concerning("engine_option"):
             ray_options.check(config)
     for model in dict.fromkeys(models.values()):
-        with problems.collected():
+        with problems.collected(), concerning("model" if config.model else "backend"):
             check_backend(config.backend, backend_options(config, model))
     data: dict[str, TaskData] = {}
     for spec in specs:
         with problems.collected(spec.id):
             _check_metrics(spec)
-        with problems.collected(spec.id):
+        with problems.collected(spec.id), concerning("data_dir" if config.data_dir else "data"):
             data[spec.id] = _open_data(spec, config, lock)
     problems.raise_any()
     folder = config.folder()
@@ -124,9 +128,7 @@ class _Problems:
         errors = list(self._found.values())
         if len(errors) == 1 and str(errors[0]) in self._found:
             raise errors[0]
-        together = EvalsuiteError("\n".join(self._found))
-        together.exit_status = max(error.exit_status for error in errors)
-        raise together
+        raise SeveralErrors(self._found.items())
 
 
 def model_for(spec: TaskSpec, config: RunConfig) -> str | None:

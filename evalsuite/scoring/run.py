@@ -16,7 +16,8 @@ from evalsuite.runs.results import ResultRow, write_results
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.averages import Averages
 from evalsuite.scoring.workers import StatisticsWorkers
-from evalsuite.settings.run import TIME_LIMIT, ErrorBudget
+from evalsuite.settings.limits import ErrorBudget
+from evalsuite.settings.run import TIME_LIMIT
 from evalsuite.specs.digest import inference_digest
 from evalsuite.specs.names import files_named
 from evalsuite.specs.overrides import MetricOptions, with_metric_options

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evalsuite.errors import UnknownName, UsageError
+from evalsuite.errors import UnknownName, UsageError, concerning
 from evalsuite.metrics import metric_class
 from evalsuite.specs.schema import TaskSpec
 
@@ -46,7 +46,8 @@ def _parsed(metric: str, values: Mapping[str, str]) -> dict[str, Any]:
     for name, text in values.items():
         if name not in defaults:
             raise UnknownName(f"parameter of metric {metric}", name, defaults, "--metric-option")
-        parsed[name] = _typed(f"--metric-option {metric}.{name}={text}", text, defaults[name])
+        with concerning(f"metric_option.{metric}.{name}"):
+            parsed[name] = _typed(f"--metric-option {metric}.{name}={text}", text, defaults[name])
     return parsed
 
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.settings.run import Limit, RunConfig
+from evalsuite.settings.limits import Limit
+from evalsuite.settings.run import RunConfig
 from evalsuite.specs.templates import fill, placeholders
 from evalsuite.studies.spec import AxisValue, StudySpec, fits
 

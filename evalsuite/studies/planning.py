@@ -19,7 +19,7 @@ from evalsuite.reports.scaling.grid import size_number
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
-from evalsuite.settings.run import Limit
+from evalsuite.settings.limits import Limit
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.parts import Split
 from evalsuite.studies.grid import Cell, cells

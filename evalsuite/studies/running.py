@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -103,7 +104,8 @@ def _run(
     if on_cell is not None:
         on_cell(cell)
     try:
-        result = api.run_config(run_config(spec, cell, folder, specs), observer, jobs=jobs)
+        config = dataclasses.replace(run_config(spec, cell, folder, specs), jobs=jobs)
+        result = api.run_config(config, observer)
     except EvalsuiteError as error:
         return CellState(cell, FAILED, message=str(error))
     message = "; ".join(f"{task}: {reason}" for task, reason in result.failures.items())

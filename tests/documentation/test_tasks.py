@@ -10,7 +10,7 @@ from evalsuite.data.synthetic.records import generators
 from evalsuite.documentation.tasks import LEFT_OUT, left_out, tasks_page
 from evalsuite.specs import TaskRegistry
 
-PAGE = Path(__file__).parents[1] / "docs" / "tasks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tasks.md"
 
 
 @pytest.fixture(scope="module")

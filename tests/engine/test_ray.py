@@ -15,7 +15,8 @@ from evalsuite import api
 from evalsuite.engine.ray_options import RayOptions
 from evalsuite.engine.ray_pool import _after_death, _Piece
 from evalsuite.errors import MissingDependency, UnknownName, UsageError
-from evalsuite.settings.run import ErrorBudget, RunConfig
+from evalsuite.settings.limits import ErrorBudget
+from evalsuite.settings.run import RunConfig
 
 MORTAL = '''
 """A backend that answers with the prompt; q5 kills its process the first time it is asked, q7 every time."""

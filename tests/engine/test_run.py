@@ -15,7 +15,8 @@ from evalsuite import api
 from evalsuite.backends.base import Prepared
 from evalsuite.errors import BackendError, EvalsuiteError, StoreError, UsageError
 from evalsuite.runs.store import PredictionStore
-from evalsuite.settings.run import ErrorBudget, Limit, RunConfig
+from evalsuite.settings.limits import ErrorBudget, Limit
+from evalsuite.settings.run import RunConfig
 from evalsuite.types import Request
 
 Write = Callable[..., Path]

@@ -18,7 +18,8 @@ from evalsuite.runs.folder import STORE
 from evalsuite.runs.lock import locked
 from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
-from evalsuite.settings.run import ErrorBudget, RunConfig
+from evalsuite.settings.limits import ErrorBudget
+from evalsuite.settings.run import RunConfig
 from evalsuite.settings.shards import Shard
 
 ROWS = [{"id": f"q{n}", "question": f"say {n}", "answer": "say 3" if n % 3 else f"say {n}"} for n in range(11)]

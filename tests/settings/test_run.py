@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import UnknownName, UsageError
-from evalsuite.settings.run import ErrorBudget, Limit, RunConfig
+from evalsuite.settings.limits import ErrorBudget, Limit
+from evalsuite.settings.run import RunConfig
 
 
 def test_a_limit_is_a_number_or_a_share_of_each_split_by_itself() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalsuite.cli.parsing import parse_metric_options
 from evalsuite.errors import UnknownName, UsageError
+from evalsuite.settings.words import parse_metric_options
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.digest import inference_digest
 from evalsuite.specs.overrides import check_metric_options, with_metric_options

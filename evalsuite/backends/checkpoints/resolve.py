@@ -206,4 +206,4 @@ def _whole_number(options: BackendOptions, name: str) -> int | None:
     try:
         return None if value is None else int(value)
     except (TypeError, ValueError):
-        raise UsageError(f"attribute {name}={value!r} is not a whole number.") from None
+        raise UsageError(f"attribute {name}={value!r} is not a whole number.").about(f"set.{name}") from None

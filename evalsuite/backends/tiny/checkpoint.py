@@ -31,8 +31,6 @@ from evalsuite.backends.tiny.tokenizer import write_tokenizer
 from evalsuite.backends.tiny.weights import tiny_weights
 from evalsuite.errors import UsageError, did_you_mean
 
-RECIPE = 1  # raise when the bytes of a tiny model change
-
 
 def tiny_checkpoint(
     family: str = "paligemma2", seed: int = 0, resolution: int = 56, sliding_window: int | None = None

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from evalsuite.cli.parsing import parse_names, parse_pairs, parse_value
 from evalsuite.cli.printing import say, table_console
 from evalsuite.errors import UsageError
+from evalsuite.settings.words import parse_names, parse_pairs, parse_value
 
 
 @click.command("bench")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
-from evalsuite.cli.parsing import parse_names
 from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UnknownName, UsageError
+from evalsuite.settings.words import parse_names
 
 if TYPE_CHECKING:
     from evalsuite.inspection.checking import DataCheck, SplitFacts

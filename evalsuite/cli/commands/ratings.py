@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
-from evalsuite.cli.parsing import parse_pairs
 from evalsuite.cli.printing import say, say_json
 from evalsuite.errors import UsageError
+from evalsuite.settings.words import parse_pairs
 
 PROBLEMS_SHOWN = 5
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from evalsuite.cli.groups import SuggestingGroup
-from evalsuite.cli.parsing import parse_pairs, parse_value
 from evalsuite.cli.printing import say
+from evalsuite.settings.words import parse_pairs, parse_value
 
 
 @click.group("results", cls=SuggestingGroup)

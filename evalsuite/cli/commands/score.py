@@ -58,8 +58,8 @@ def command(
     import dataclasses
 
     from evalsuite import api
-    from evalsuite.cli.parsing import parse_metric_options
     from evalsuite.cli.show import print_results
+    from evalsuite.settings.words import parse_metric_options
 
     given = parse_metric_options(metric_options) or None
     results = []

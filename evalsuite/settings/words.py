@@ -1,4 +1,4 @@
-"""Small words of the command line: ``KEY=VALUE``."""
+"""Words of a command line that hold more than one value: ``KEY=VALUE``, names separated by commas."""
 
 from __future__ import annotations
 
