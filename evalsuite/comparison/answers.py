@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.reading import answer_of
 from evalsuite.scoring.run import spec_of
+from evalsuite.settings.recorded import recorded_config
+from evalsuite.settings.run import RunConfig
 from evalsuite.specs.overrides import with_metric_options
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import JsonValue, Prediction
@@ -56,13 +59,18 @@ class RunAnswers:
     def name(self) -> str:
         return str(self.manifest["name"])
 
+    @cached_property
+    def asked(self) -> RunConfig:
+        """What the run was asked to do. Raises StoreError."""
+        return recorded_config(self.manifest)
+
     def tasks(self) -> list[str]:
         return list(self.manifest["tasks"])
 
     def spec(self, task: str) -> TaskSpec:
         """The spec that the task is scored by, with the run's own metric parameters."""
         spec = spec_of(task, self.manifest["tasks"][task], self.registry)
-        return with_metric_options(spec, self.manifest["run"].get("metric_options", {}))
+        return with_metric_options(spec, self.asked.metric_options)
 
     def kept_spec(self, task: str) -> Mapping[str, Any]:
         """The spec as it was when the answers were made."""
@@ -80,16 +88,8 @@ class RunAnswers:
         """The data that the task was asked about. Raises EvalsuiteError or ValueError when they cannot be opened."""
         from evalsuite.data import open_task_data
 
-        asked = self.manifest["run"]
-        spec = TaskSpec.model_validate(self.kept_spec(task))
-        folder = asked.get("data_dir")
-        return open_task_data(
-            spec,
-            asked["data"],
-            data_dir=Path(folder) if folder else None,
-            seed=asked.get("data_seed", 0),
-            scale=asked.get("data_scale", 1),
-        )
+        spec, asked = TaskSpec.model_validate(self.kept_spec(task)), self.asked
+        return open_task_data(spec, asked.data, data_dir=asked.data_dir, seed=asked.data_seed, scale=asked.data_scale)
 
     def answers(self, task: str, split: str) -> list[StoredAnswer]:
         """All examples of the split that can be scored, in data set order; a failed one is an empty answer."""

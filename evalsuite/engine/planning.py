@@ -14,6 +14,7 @@ from evalsuite.backends.base import BackendOptions
 from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine import ray_options
 from evalsuite.engine.manifest import check_resumable
+from evalsuite.engine.plan import Plan, SplitPlan, TaskPlan
 from evalsuite.engine.precheck import refuse_broken_examples
 from evalsuite.errors import EvalsuiteError, SeveralErrors, StoreError, UnknownName, UsageError, concerning
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
@@ -27,7 +28,7 @@ from evalsuite.specs.templates import fill, placeholders
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry
-from evalsuite.engine.plan import Plan, SplitPlan, TaskPlan
+
 
 BYTES_PER_ROW = 2_000  # generous: prompt, answer, ten references, index
 FREE_SPACE_RESERVE = 50 << 20

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 
 from evalsuite.metrics import Metric
 from evalsuite.metrics.groups import statistics_by_group
+from evalsuite.scoring.reading import Groups, Scorable
 from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from evalsuite.metrics.base import Array
-
-    Mask = NDArray[np.bool_]
-from evalsuite.scoring.reading import Groups, Scorable
 
 
 def all_statistics(

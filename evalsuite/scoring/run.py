@@ -15,9 +15,12 @@ from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.results import ResultRow, write_results
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.averages import Averages
+from evalsuite.scoring.example_statistics import all_statistics
+from evalsuite.scoring.reading import Groups, noted, scorable
+from evalsuite.scoring.rows import shared_fields, value_rows, why_partial
 from evalsuite.scoring.workers import StatisticsWorkers
-from evalsuite.settings.limits import ErrorBudget
-from evalsuite.settings.run import TIME_LIMIT
+from evalsuite.settings.recorded import recorded_config
+from evalsuite.settings.run import TIME_LIMIT, RunConfig
 from evalsuite.specs.digest import inference_digest
 from evalsuite.specs.names import files_named
 from evalsuite.specs.overrides import MetricOptions, with_metric_options
@@ -25,17 +28,7 @@ from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import ExampleKey
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from evalsuite.specs import TaskRegistry
-
-    Mask = NDArray[np.bool_]
-from evalsuite.scoring.example_statistics import all_statistics
-from evalsuite.scoring.reading import Groups, noted, scorable
-from evalsuite.scoring.rows import shared_fields, value_rows, why_partial
-
-PAPERS = "paligemma"
 
 
 @dataclass
@@ -74,13 +67,14 @@ def score_run(
     Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its own.
     """
     manifest = read_manifest(folder)
+    asked = recorded_config(manifest)
     if metric_options is None:
-        metric_options = manifest["run"].get("metric_options", {})
+        metric_options = asked.metric_options
     scored = ScoredRun(folder)
     with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs, time_limit) as workers:
         store.verify()
         averages = Averages(registry.groups() if registry else (), resamples)
-        context = _Context(manifest, resamples, workers, protocol or manifest["run"].get("protocol", PAPERS), averages)
+        context = _Context(manifest, asked, resamples, workers, protocol or asked.protocol, averages)
         for task_id, entry in manifest["tasks"].items():
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
@@ -120,6 +114,7 @@ class _Context:
     """What scoring every task of a run shares. lost: examples that ended their process."""
 
     manifest: Mapping[str, Any]
+    asked: RunConfig
     resamples: int
     workers: StatisticsWorkers
     protocol: str
@@ -180,7 +175,7 @@ def _count_lost(
     for place, (id_, reason) in lost.items():
         groups.count_lost(place)
         context.lost[split._replace(id=id_)] = reason
-    budget = ErrorBudget.parse(context.manifest["run"].get("max_errors", str(ErrorBudget())))
+    budget = context.asked.max_errors
     failed, allowed = groups.errors["", ""], budget.allowed(n)
     if allowed is not None and failed > allowed:
         id_, reason = next(iter(lost.values()))

@@ -20,7 +20,6 @@ from evalsuite.metrics.groups import statistics_by_group
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.reading import CHUNK, answer_of
-from evalsuite.scoring.run import PAPERS
 from evalsuite.specs.parts import MetricUse
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Prediction
@@ -114,7 +113,7 @@ def split_index(run: RunAnswers, task: str, split: str) -> SplitIndex:
     Scored as ``evalsuite score`` does: by the headline of the run's protocol. Raises StoreError at a damaged row.
     """
     spec = run.spec(task)
-    use = spec.headline(run.manifest["run"].get("protocol", PAPERS))
+    use = spec.headline(run.asked.protocol)
     metric = load_metric(use.name, **use.parameters)
     columns, chunks, problem = _Columns(), _Values(metric, use, spec), ""
     with PredictionStore(run.folder / STORE, read_only=True) as store:
