@@ -2,6 +2,7 @@
 
 A backend's module offers ``create(options: BackendOptions) -> Backend``, and may offer ``check(options)``, which
 raises before any work starts when a package, a model path or an option is wrong, without loading weights.
+Backends know nothing of tasks, and tasks nothing of backends.
 """
 
 from __future__ import annotations

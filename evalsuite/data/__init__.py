@@ -1,5 +1,7 @@
 """Where examples come from: hub data sets, local files, the synthetic world.
 
+How pixels are opened is in ``media``; whether data fit their spec is looked at in ``inspection``.
+
 data = open_task_data(spec, "files", data_dir=Path("data"))
 data.check()
 for example in data.examples("val"): ...

@@ -1,6 +1,7 @@
 """Task specs: the declarative descriptions of benchmarks, their schema, their loader and their registry.
 
-Names are imported on first use, so that a command that needs no spec does not load pydantic.
+Names are imported on first use, so that a command that needs no spec does not load pydantic. Where records come
+from is in ``data``, what answers are worth in ``evalsuite.metrics``.
 """
 
 from __future__ import annotations
