@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from evalsuite.errors import DataError
+from evalsuite.files import lines
 
 RecordDict = dict[str, Any]
 Reader = Callable[[Path, frozenset[str] | None], Iterator[RecordDict]]
@@ -58,7 +59,7 @@ class RecordFile:
             return int(_parquet_file(self.path).metadata.num_rows)
         if self.reader is json_lines:
             with open_binary(self.path) as file:
-                return sum(not line.isspace() for line in lines_of(file, self.path))
+                return sum(not line.isspace() for line in lines.lines_of(file, self.path, MAX_RECORD))
         return sum(1 for _ in self.records(frozenset()))
 
 
@@ -79,9 +80,10 @@ def stem(path: Path) -> str:
 def json_lines(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
     """One object per line; empty lines are passed over."""
     with open_binary(path) as file:
-        for number, line in enumerate(lines_of(file, path), start=1):
-            if not line.isspace():
-                yield _object(line, f"{path}:{number}")
+        for number, value in lines.json_lines(file, path, MAX_RECORD):
+            if not isinstance(value, dict):
+                raise DataError(f"{path}:{number}: not an object, but {str(value)[:60]!r}")
+            yield value
 
 
 def json_document(path: Path, _columns: frozenset[str] | None) -> Iterator[RecordDict]:
@@ -133,7 +135,7 @@ READERS: Mapping[str, Reader] = {
 def _separated(path: Path, delimiter: str) -> Iterator[RecordDict]:
     csv.field_size_limit(MAX_RECORD)
     with open_binary(path) as binary, io.TextIOWrapper(binary, "utf-8-sig", newline="") as text:
-        rows = csv.reader(lines_of(text, path), delimiter=delimiter, strict=True)
+        rows = csv.reader(lines.lines_of(text, path, MAX_RECORD), delimiter=delimiter, strict=True)
         try:
             header = next(rows, None)
             if header is None:
@@ -200,19 +202,6 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-Text = TypeVar("Text", str, bytes)
-
-
-def lines_of(file: IO[Text], path: Path) -> Iterator[Text]:
-    """The lines of a file. Raises DataError for one of more than MAX_RECORD bytes (characters), which is not kept."""
-    number = 0
-    while line := file.readline(MAX_RECORD + 1):
-        number += 1
-        if len(line) > MAX_RECORD:
-            raise DataError(f"{path}:{number}: a line of more than {MAX_RECORD >> 20} MB")
-        yield line
-
-
 def read_whole(file: IO[bytes], path: Path) -> bytearray:
     """What is left of a file. Raises DataError beyond MAX_DOCUMENT bytes."""
     data = bytearray()
@@ -221,16 +210,6 @@ def read_whole(file: IO[bytes], path: Path) -> bytearray:
         if len(data) > MAX_DOCUMENT:
             raise DataError(f"{path}: a document of more than {MAX_DOCUMENT >> 20} MB; write its records as JSON Lines")
     return data
-
-
-def _object(line: bytes, place: str) -> RecordDict:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{place}: not valid JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise DataError(f"{place}: not an object, but {str(value)[:60]!r}")
-    return value
 
 
 def _is_whole_object(line: bytes) -> bool:

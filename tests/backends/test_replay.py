@@ -107,7 +107,7 @@ class TestWrongFiles:
         [
             ("p.txt", "x", UsageError, "unknown kind of file '.txt'. Known: .jsonl"),
             ("p.jsonl", "", DataError, "holds no predictions"),
-            ("p.jsonl", '{"id": 1, "text": "a"}\n{"id": 2', DataError, "line 2 is not JSON"),
+            ("p.jsonl", '{"id": 1, "text": "a"}\n{"id": 2', DataError, "p.jsonl:2: not valid JSON"),
             ("p.jsonl", '{"id": 1, "text": "a"}\n{"id": 2}', DataError, "line 2 has no field 'text'"),
             ("p.jsonl", '{"id": 1, "text": ["a"]}', DataError, "line 1, field 'text': a prediction is text"),
             ("p.jsonl", '{"id": true, "text": "a"}', DataError, "an id is text or a whole number"),

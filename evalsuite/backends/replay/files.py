@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from evalsuite.backends.replay.sample_logs import harness_fields, is_harness_record, is_vlmevalkit_record
 from evalsuite.errors import DataError, UsageError
+from evalsuite.files.lines import json_lines, lines_of
 
 ID_FIELDS = ("id", "example_id", "image_id", "question_id", "questionId", "filename")
 TEXT_FIELDS = ("text", "prediction", "caption", "answer", "output", "html", "generated_text")
@@ -120,25 +121,8 @@ def _json(path: Path) -> Any:
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     with _open_text(path) as file:
-        for number, line in enumerate(_lines_of(path, file), 1):
-            if not line.strip():
-                continue
-            try:
-                yield f"line {number}", json.loads(line, object_pairs_hook=_object)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}: line {number} is not JSON ({error.msg})") from error
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is not JSON ({error})") from error
-
-
-def _lines_of(path: Path, file: IO[str]) -> Iterator[str]:
-    """The lines of a file; one of more than MAX_RECORD characters is refused before it is read to its end."""
-    number = 0
-    while line := file.readline(MAX_RECORD + 1):
-        number += 1
-        if len(line) > MAX_RECORD:
-            raise DataError(f"{path}: line {number} has more than {MAX_RECORD:,} characters")
-        yield line
+        for number, record in json_lines(file, path, MAX_RECORD, _object):
+            yield f"line {number}", record
 
 
 def _json_array(path: Path, data: Any) -> Iterator[tuple[str, Any]]:
@@ -160,7 +144,7 @@ def _separated(path: Path, delimiter: str) -> Iterator[tuple[str, Any]]:
     # A page of HTML in one cell is longer than the csv module's default limit of 128 KiB.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_RECORD))
     with _open_text(path) as file:
-        reader = csv.DictReader(_lines_of(path, file), delimiter=delimiter, strict=True)
+        reader = csv.DictReader(lines_of(file, path, MAX_RECORD), delimiter=delimiter, strict=True)
         try:
             for record in reader:
                 if None in record or None in record.values():
