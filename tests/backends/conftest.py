@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,60 +88,46 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+Loader = Callable[..., Any]
+
+
+@contextmanager
+def _loader(room: str, **usual: str) -> Iterator[Loader]:
+    """``load(model, attributes, **options)``: backends of one package, each made once and closed at the end."""
+    create = importlib.import_module(f"evalsuite.backends.{room}").create
+    loaded: dict[str, Any] = {}
+
+    def load(model: str | Path = "tiny", attributes: dict[str, Any] | None = None, **options: str) -> Any:
+        settings = {**usual, **options}
+        name = repr((str(model), attributes, sorted(settings.items())))
+        if name not in loaded:
+            loaded[name] = create(BackendOptions(str(model), attributes or {}, settings))
+        return loaded[name]
+
+    yield load
+    for backend in loaded.values():
+        backend.close()
+
+
 @pytest.fixture(scope="session")
-def torch_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
+def torch_backend(model_cache: Path) -> Iterator[Loader]:
     """``torch_backend(model, attributes, **options)``: a backend on one CPU thread, loaded once per session."""
-    from evalsuite.backends import torch_hf
-
-    loaded: dict[str, Any] = {}
-
-    def load(model: str | Path = "tiny", attributes: dict[str, Any] | None = None, **options: str) -> Any:
-        settings = {"device": "cpu", "threads": "1", **options}
-        name = repr((str(model), attributes, sorted(settings.items())))
-        if name not in loaded:
-            loaded[name] = torch_hf.create(BackendOptions(str(model), attributes or {}, settings))
-        return loaded[name]
-
-    yield load
-    for backend in loaded.values():
-        backend.close()
+    with _loader("torch_hf", device="cpu", threads="1") as load:
+        yield load
 
 
 @pytest.fixture(scope="session")
-def jax_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
-    """``jax_backend(model, **options)``: a backend on one CPU device, loaded once per session."""
-    from evalsuite.backends import jax_paligemma
-
-    loaded: dict[str, Any] = {}
-
-    def load(model: str | Path = "tiny", **options: str) -> Any:
-        name = repr((str(model), sorted(options.items())))
-        if name not in loaded:
-            loaded[name] = jax_paligemma.create(BackendOptions(str(model), {}, {"device": "cpu", **options}))
-        return loaded[name]
-
-    yield load
-    for backend in loaded.values():
-        backend.close()
+def jax_backend(model_cache: Path) -> Iterator[Loader]:
+    """``jax_backend(model, attributes, **options)``: a backend on one CPU device, loaded once per session."""
+    with _loader("jax_paligemma", device="cpu") as load:
+        yield load
 
 
 @pytest.fixture(scope="session")
-def cpu_backend(model_cache: Path) -> Iterator[Callable[..., Any]]:
+def cpu_backend(model_cache: Path) -> Iterator[Loader]:
     """``cpu_backend(model, attributes, **options)``: a backend on one thread, loaded once per session."""
-    from evalsuite.backends import openvino_cpu
-
-    loaded: dict[str, Any] = {}
-
-    def load(model: str | Path = "tiny", attributes: dict[str, Any] | None = None, **options: str) -> Any:
-        settings = {"threads": "1", **options}
-        name = repr((str(model), attributes, sorted(settings.items())))
-        if name not in loaded:
-            loaded[name] = openvino_cpu.create(BackendOptions(str(model), attributes or {}, settings))
-        return loaded[name]
-
-    yield load
-    for backend in loaded.values():
-        backend.close()
+    with _loader("openvino_cpu", threads="1") as load:
+        yield load
 
 
 @pytest.fixture(scope="session")
