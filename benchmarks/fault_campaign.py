@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -30,25 +28,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+
+from own_files import results, run_words, stored, write_package, write_task  # noqa: E402
+
 EXAMPLES = 96
 WAY_OUT = ("Move the file away", "move the whole folder away", "restore it from a copy", "damaged rows are made again")
-
-SPEC = """
-id: own
-version: 1
-title: Own task
-family: vqa
-description: Repeat the question.
-citation: none
-license: CC0-1.0
-transfer: own
-splits: [{name: test}]
-data: {files: {format: records}}
-fields: {id: id, references: answer, values: {question: question}, strata: {type: type}}
-prompt: {prefix: "{question}"}
-decoding: {max_new_tokens: 4}
-metrics: [{name: anls, headline: true}, {name: exact_match}]
-"""
 
 BACKEND = '''
 """Loads in 0.2 s and answers eight examples in PAUSE seconds; notes in the file ASKED whom it asked."""
@@ -92,19 +77,12 @@ class World:
 
     def __init__(self, folder: Path, examples: int = EXAMPLES, pause: float = 0.03) -> None:
         self.folder, self.pause = folder, pause
-        (folder / "specs").mkdir()
-        (folder / "specs" / "own.yaml").write_text(SPEC)
-        (folder / "data" / "own").mkdir(parents=True)
-        rows = [
+        rows = (
             {"id": f"e{n}", "question": f"say {n}", "answer": f"say {n if n % 3 else 0}", "type": f"t{n % 4}"}
             for n in range(examples)
-        ]
-        (folder / "data" / "own" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        info = folder / "site" / "noting-1.0.dist-info"
-        info.mkdir(parents=True)
-        (folder / "site" / "noting.py").write_text(BACKEND)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noting\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[evalsuite.backends]\nnoting = noting\n")
+        )
+        write_task(folder, rows, stratum="type", metrics=[{"name": "anls", "headline": True}, {"name": "exact_match"}])
+        write_package(folder / "site", "noting", BACKEND)
         whole = folder / "whole"
         begin = time.monotonic()
         process = self.start(whole)
@@ -114,18 +92,7 @@ class World:
         self.rows, self.results = stored(whole), results(whole)
 
     def start(self, out: Path) -> subprocess.Popen[str]:
-        command = [
-            "run",
-            "--backend",
-            "noting",
-            "--tasks",
-            "own",
-            "--specs",
-            str(self.folder / "specs"),
-            "--data",
-            "files",
-        ]
-        command += ["--data-dir", str(self.folder / "data"), "--out", str(out), "--quiet"]
+        command = map(str, run_words(self.folder, "noting", out, "--quiet"))
         environment = {
             **os.environ,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{self.folder / 'site'}",
@@ -146,22 +113,6 @@ class World:
 
     def asked_ids(self, out: Path) -> list[str]:
         return self.asked(out).read_text().split() if self.asked(out).exists() else []
-
-
-def stored(out: Path) -> dict[str, tuple[Any, ...]]:
-    """Rows by id; none while there is no store."""
-    try:
-        place = f"file:{out / 'predictions.sqlite'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(place, uri=True)) as db:
-            rows = db.execute("SELECT id, task, split, position, prompt, text, error, target FROM predictions")
-            return {row[0]: row for row in rows}
-    except sqlite3.Error:
-        return {}
-
-
-def results(out: Path) -> list[dict[str, Any]]:
-    rows = json.loads((out / "results.json").read_text())
-    return [{name: value for name, value in row.items() if name != "run"} for row in rows]
 
 
 def phase(out: Path) -> str:

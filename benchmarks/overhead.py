@@ -16,49 +16,45 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
 
-SPEC = """
-id: {name}
-version: 1
-title: Overhead
-family: vqa
-description: A text task for measuring the pipeline.
-citation: none
-license: CC0-1.0
-transfer: none
-splits: [{{name: test}}]
-data: {{files: {{format: records}}}}
-fields: {{id: id, {images}references: answers, values: {{question: question}}, strata: {{type: type}}}}
-prompt: {{prefix: "answer en {{question}}"}}
-decoding: {{max_new_tokens: 16}}
-metrics: [{{name: vqa_v2, headline: true}}]
-"""
+import own_files  # noqa: E402
 
 
 def write_task(folder: Path, name: str, examples: int, image_files: int = 0) -> None:
     """A spec and its records; with ``image_files``, that many 224 px JPEGs, shared by the records."""
-    (folder / "specs").mkdir(exist_ok=True)
-    spec = SPEC.format(name=name, images="images: [image], " if image_files else "")
-    (folder / "specs" / f"{name}.yaml").write_text(spec)
-    data = folder / "data" / name
-    (data / "images").mkdir(parents=True)
+    fields = {"id": "id", "references": "answers", "values": {"question": "question"}}
+    own_files.write_task(
+        folder,
+        _rows(examples, image_files),
+        stratum="type",
+        id=name,
+        fields=fields | ({"images": ["image"]} if image_files else {}),
+        prompt={"prefix": "answer en {question}"},
+        decoding={"max_new_tokens": 16},
+        metrics=[{"name": "vqa_v2", "headline": True}],
+    )
+    images = folder / "data" / name / "images"
+    images.mkdir()
     for number in range(image_files):
-        _photo(number).save(data / "images" / f"{number}.jpg", quality=90)
+        _photo(number).save(images / f"{number}.jpg", quality=90)
+
+
+def _rows(examples: int, image_files: int) -> Iterator[dict[str, Any]]:
     colours = ("red", "green", "blue")
-    with open(data / "test.jsonl", "w") as handle:
-        for number in range(examples):
-            row = {
-                "id": number,
-                "question": f"What colour is object {number} on the table?",
-                "answers": [colours[(number + i // 7) % 3] for i in range(10)],
-                "type": f"t{number % 4}",
-            }
-            if image_files:
-                row["image"] = f"{number % image_files}.jpg"
-            handle.write(json.dumps(row) + "\n")
+    for number in range(examples):
+        row = {
+            "id": number,
+            "question": f"What colour is object {number} on the table?",
+            "answers": [colours[(number + i // 7) % 3] for i in range(10)],
+            "type": f"t{number % 4}",
+        }
+        yield row | ({"image": f"{number % image_files}.jpg"} if image_files else {})
 
 
 def _photo(seed: int):
@@ -74,26 +70,8 @@ def _photo(seed: int):
 
 def pipeline(folder: Path, name: str, examples: int, *options: str) -> None:
     """Run the command in a process of its own and print its rate and peak memory."""
-    command = [
-        sys.executable,
-        __file__,
-        "--child",
-        "run",
-        "--backend",
-        "echo",
-        "--tasks",
-        name,
-        "--specs",
-        str(folder / "specs"),
-        "--data",
-        "files",
-        "--data-dir",
-        str(folder / "data"),
-        "--out",
-        str(folder / f"out-{name}"),
-        "--quiet",
-        *options,
-    ]
+    words = own_files.run_words(folder, "echo", folder / f"out-{name}", "--quiet", *options, task=name)
+    command = [sys.executable, __file__, "--child", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         sys.exit(done.stderr)

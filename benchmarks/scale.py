@@ -10,43 +10,24 @@ memory hardly at all; what grows by design is one byte per example for what is d
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SPEC = """
-id: many
-version: 1
-title: Many questions
-family: vqa
-description: Text questions whose answer is known.
-citation: none
-license: CC0-1.0
-transfer: many
-splits: [{name: test}]
-data: {files: {format: records}}
-fields: {id: id, references: answer, values: {question: question}, strata: {kind: kind}}
-prompt: {prefix: "{question}"}
-decoding: {max_new_tokens: 4}
-metrics: [{name: exact_match, headline: true}]
-"""
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+
+from own_files import run_words, write_task  # noqa: E402
 
 
-def write_task(folder: Path, examples: int) -> None:
-    (folder / "specs").mkdir()
-    (folder / "specs" / "many.yaml").write_text(SPEC)
-    (folder / "data" / "many").mkdir(parents=True)
-    with open(folder / "data" / "many" / "test.jsonl", "w") as file:
-        for number in range(examples):
-            answer = "yes" if number % 3 else "no"
-            row = {"id": f"q{number}", "question": f"is {number} odd?", "answer": answer, "kind": f"k{number % 7}"}
-            file.write(json.dumps(row) + "\n")
+def rows(examples: int) -> Iterator[dict[str, str]]:
+    for number in range(examples):
+        answer = "yes" if number % 3 else "no"
+        yield {"id": f"q{number}", "question": f"is {number} odd?", "answer": answer, "kind": f"k{number % 7}"}
 
 
 def measured(folder: Path, *arguments: str) -> tuple[float, float]:
@@ -66,9 +47,8 @@ def measured(folder: Path, *arguments: str) -> tuple[float, float]:
 def run_all(examples: int) -> dict[str, tuple[float, float]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_task(folder, examples)
-        run = ["run", "--backend", "echo", "--option", "answer=yes", "--tasks", "many", "--specs", "specs"]
-        run += ["--data", "files", "--data-dir", "data", "--out", "out", "--quiet"]
+        write_task(folder, rows(examples), stratum="kind")
+        run = [*map(str, run_words(Path(), "echo", "out", "--option", "answer=yes", "--quiet"))]
         again = ["--specs", "specs", "--jobs", "1"]
         return {
             "plan (--dry-run)": measured(folder, *run, "--dry-run"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import signal
 import subprocess
@@ -45,14 +44,11 @@ def create(options): return Slow()
 
 
 @pytest.fixture
-def plug_in(tmp_path: Path) -> Path:
+def plug_in(own_files: Any, tmp_path: Path) -> Path:
     """A folder that holds an installed package with a backend ``slow``; put it on PYTHONPATH."""
-    site = tmp_path / "site"
-    info = site / "slow_backend-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "slow_backend.py").write_text(SLOW_BACKEND)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-backend\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.backends]\nslow = slow_backend\n")
+    site: Path = own_files.write_package(
+        tmp_path / "site", "slow_backend", SLOW_BACKEND, "[evalsuite.backends]", "slow = slow_backend"
+    )
     return site
 
 
@@ -91,21 +87,28 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     return call
 
 
+def _fixture_module(name: str) -> Any:
+    """A module of ``fixtures``; tests are no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "fixtures" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def own_files() -> Any:
+    """The module ``fixtures/own_files.py``, which writes tasks and packages of a user's own."""
+    return _fixture_module("own_files")
+
+
 @pytest.fixture
-def own_task(tmp_path: Path) -> Callable[..., Path]:
+def own_task(own_files: Any, tmp_path: Path) -> Callable[..., Path]:
     """Write a small text task ``own`` with local records; returns (specs folder). Its data lies in ``data/own``."""
 
     def write(rows: list[dict[str, Any]], **changes: Any) -> Path:
-        import yaml
-
-        spec = yaml.safe_load((Path(__file__).parent / "fixtures" / "own_task.yaml").read_text("utf-8"))
-        spec.update(changes)
-        (tmp_path / "specs").mkdir(exist_ok=True)
-        (tmp_path / "specs" / "own.yaml").write_text(yaml.safe_dump(spec))
-        data = tmp_path / "data" / "own"
-        data.mkdir(parents=True, exist_ok=True)
-        (data / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return tmp_path / "specs"
+        specs: Path = own_files.write_task(tmp_path, rows, **changes)
+        return specs
 
     return write
 
@@ -113,12 +116,7 @@ def own_task(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def openai_server() -> Any:
     """The module ``fixtures/openai_server.py``: ``with openai_server.serving() as server`` starts a local server."""
-    path = Path(__file__).parent / "fixtures" / "openai_server.py"
-    spec = importlib.util.spec_from_file_location("openai_server", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return _fixture_module("openai_server")
 
 
 @pytest.fixture

@@ -46,20 +46,8 @@ def package(plug_in: Path, own_task: Callable[..., Path], tmp_path: Path) -> Pat
 def test_a_task_a_metric_and_a_backend_of_a_package_work_like_ours(
     package: Path, evalsuite: Call, tmp_path: Path
 ) -> None:
-    done = evalsuite(
-        "run",
-        "--backend",
-        "slow",
-        "--tasks",
-        "own",
-        "--data",
-        "files",
-        "--data-dir",
-        tmp_path / "data",
-        "--out",
-        tmp_path / "out",
-        path=(package,),
-    )
+    words = ["run", "--backend", "slow", "--tasks", "own", "--data", "files", "--data-dir", "data", "--out", "out"]
+    done = evalsuite(*words, path=(package,))
     assert done.returncode == 0, done.stderr
     (row,) = json.loads((tmp_path / "out" / "results.json").read_text())
     assert (row["metric"], row["value"]) == ("first_word", 100.0)

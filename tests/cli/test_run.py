@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,22 +15,10 @@ ROWS = [{"id": str(n), "question": f"say {n}", "answer": f"say {n}"} for n in ra
 
 
 @pytest.fixture
-def arguments(own_task: Callable[..., Path], tmp_path: Path) -> list[str | Path]:
-    return [
-        "run",
-        "--backend",
-        "slow",
-        "--tasks",
-        "own",
-        "--specs",
-        own_task(ROWS),
-        "--data",
-        "files",
-        "--data-dir",
-        tmp_path / "data",
-        "--out",
-        tmp_path / "out",
-    ]
+def arguments(own_files: Any, tmp_path: Path) -> list[str | Path]:
+    own_files.write_task(tmp_path, ROWS)
+    words: list[str | Path] = own_files.run_words(tmp_path, "slow", tmp_path / "out")
+    return words
 
 
 def test_a_run_ends_with_a_table_and_a_report(

@@ -43,13 +43,9 @@ def create(options): return Mortal()
 
 
 @pytest.fixture
-def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def mortal(own_files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package with the backend ``mortal``."""
-    info = tmp_path / "site" / "mortal-1.0.dist-info"
-    info.mkdir(parents=True)
-    (tmp_path / "site" / "mortal.py").write_text(MORTAL)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mortal\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.backends]\nmortal = mortal\n")
+    own_files.write_package(tmp_path / "site", "mortal", MORTAL)
     source = Path(api.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{source}")  # read by Ray's workers
     monkeypatch.syspath_prepend(tmp_path / "site")

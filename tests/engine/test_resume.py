@@ -20,26 +20,12 @@ ROWS = [{"id": str(n), "question": f"say {n}", "answer": f"say {n if n % 3 else 
 
 
 @pytest.fixture
-def command(own_task: Callable[..., Path], tmp_path: Path) -> Callable[[str], list[str | Path]]:
-    specs = own_task(ROWS)
+def command(own_files: Any, tmp_path: Path) -> Callable[[str], list[str | Path]]:
+    own_files.write_task(tmp_path, ROWS)
 
     def build(out: str) -> list[str | Path]:
-        return [
-            "run",
-            "--backend",
-            "slow",
-            "--tasks",
-            "own",
-            "--specs",
-            specs,
-            "--data",
-            "files",
-            "--data-dir",
-            tmp_path / "data",
-            "--out",
-            tmp_path / out,
-            "--quiet",
-        ]
+        words: list[str | Path] = own_files.run_words(tmp_path, "slow", tmp_path / out, "--quiet")
+        return words
 
     return build
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -73,57 +70,41 @@ def create(options):
 '''
 
 
-SPEC = (Path(__file__).parents[1] / "fixtures" / "own_task.yaml").read_text("utf-8")
-
-
 @dataclass(frozen=True)
 class World:
     """A task of 60 examples, the package with the backend ``mortal`` (for PYTHONPATH), and an uninterrupted run."""
 
-    specs: Path
-    data: Path
+    files: Any
+    folder: Path
     site: Path
     whole: Path
 
     def command(self, out: Path, *more: str) -> list[str | Path]:
         """The words of ``evalsuite run`` into the folder ``out``."""
-        words: list[str | Path] = ["run", "--backend", "mortal", "--tasks", "own", "--specs", self.specs]
-        return [*words, "--data", "files", "--data-dir", self.data, "--out", out, "--quiet", *more]
+        words: list[str | Path] = self.files.run_words(self.folder, "mortal", out, "--quiet", *more)
+        return words
 
     def is_finished(self, out: Path) -> bool:
         """Whether predictions and results are those of the uninterrupted run."""
         return (self.stored(out), self.results(out)) == (self.stored(self.whole), self.results(self.whole))
 
-    @staticmethod
-    def stored(out: Path) -> dict[str, tuple[Any, ...]]:
+    def stored(self, out: Path) -> dict[str, tuple[Any, ...]]:
         """Rows by id, without checksum and times; none while there is no store."""
-        try:
-            place = f"file:{out / 'predictions.sqlite'}?mode=ro"
-            with contextlib.closing(sqlite3.connect(place, uri=True)) as db:
-                rows = db.execute("SELECT id, task, split, position, prompt, text, error, target FROM predictions")
-                return {row[0]: row for row in rows}
-        except sqlite3.Error:
-            return {}
+        rows: dict[str, tuple[Any, ...]] = self.files.stored(out)
+        return rows
 
-    @staticmethod
-    def results(out: Path) -> list[dict[str, Any]]:
+    def results(self, out: Path) -> list[dict[str, Any]]:
         """All values, without the name of the run."""
-        rows: list[dict[str, Any]] = json.loads((out / "results.json").read_text())
-        return [{name: value for name, value in row.items() if name != "run"} for row in rows]
+        rows: list[dict[str, Any]] = self.files.results(out)
+        return rows
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(own_files: Any, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
-    world = World(folder / "specs", folder / "data", folder / "site", folder / "whole")
-    info = world.site / "mortal-1.0.dist-info"
-    for place in (world.specs, world.data / "own", info):
-        place.mkdir(parents=True)
-    (world.specs / "own.yaml").write_text(SPEC)
-    (world.data / "own" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    (world.site / "mortal.py").write_text(BACKEND)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mortal\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.backends]\nmortal = mortal\n")
+    own_files.write_task(folder, ROWS)
+    site = own_files.write_package(folder / "site", "mortal", BACKEND)
+    world = World(own_files, folder, site, folder / "whole")
     done = subprocess.run(
         [sys.executable, "-m", "evalsuite", *map(str, world.command(world.whole))],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{world.site}"},

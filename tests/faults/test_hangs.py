@@ -85,49 +85,15 @@ def test_an_example_that_never_fits_is_one_failed_example(world: Any, run: Run, 
 
 
 @pytest.fixture
-def deadly(own_task: Callable[..., Path], evalsuite: Run, tmp_path: Path) -> tuple[Path, Path]:
+def deadly(own_files: Any, evalsuite: Run, tmp_path: Path) -> tuple[Path, Path]:
     """A finished run of 600 examples with a heavy metric, and the package of the metric."""
-    site = tmp_path / "site"
-    info = site / "deadly-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "deadly.py").write_text(METRIC)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.metrics]\ndeadly = deadly:Deadly\n")
+    site = own_files.write_package(tmp_path / "site", "deadly", METRIC, "[evalsuite.metrics]", "deadly = deadly:Deadly")
     rows = [{"id": f"e{n}", "question": "q", "answer": f"a{n}", "type": f"t{n % 2}"} for n in range(600)]
-    fields = {
-        "id": "id",
-        "references": "answer",
-        "values": {"question": "question"},
-        "strata": {"type": "type"},
-    }
-    specs = own_task(rows, metrics=[{"name": "deadly", "headline": True}], fields=fields)
+    own_files.write_task(tmp_path, rows, stratum="type", metrics=[{"name": "deadly", "headline": True}])
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps({f"e{n}": f"a{n}" for n in range(600)}))
-    words = [
-        "run",
-        "--backend",
-        "replay",
-        "--predictions",
-        answers,
-        "--tasks",
-        "own",
-        "--specs",
-        specs,
-        "--data",
-        "files",
-    ]
-    done = evalsuite(
-        *words,
-        "--data-dir",
-        tmp_path / "data",
-        "--out",
-        tmp_path / "out",
-        "--jobs",
-        "1",
-        "--max-errors",
-        "1",
-        path=(site,),
-    )
+    more = ("--predictions", answers, "--jobs", "1", "--max-errors", "1")
+    done = evalsuite(*own_files.run_words(tmp_path, "replay", tmp_path / "out", *more), path=(site,))
     assert done.returncode == 0, done.stderr
     return tmp_path / "out", site
 

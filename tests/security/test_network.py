@@ -13,21 +13,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCAL_RUN = [
-    "run",
-    "--backend",
-    "torch",
-    "--data",
-    "files",
-    "--data-dir",
-    "data",
-    "--specs",
-    "specs",
-    "--tasks",
-    "own",
-    "--out",
-    "run",
-]
+LOCAL_RUN = ["run", "--backend", "torch", "--tasks", "own", "--specs", "specs", "--data", "files"]
+LOCAL_RUN += ["--data-dir", "data", "--out", "run"]
 GUARD = """
 import socket, sys
 def refuse(self, address, *rest):

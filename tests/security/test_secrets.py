@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,13 +43,8 @@ SECRETS = (HF_TOKEN, OPENAI, API_KEY, PASSWORD, QUERY)
 
 
 @pytest.fixture
-def leaky(tmp_path: Path) -> Path:
-    site = tmp_path / "site"
-    info = site / "leaky-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "leaky.py").write_text(LEAKY)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.backends]\nleaky = leaky\n")
+def leaky(own_files: Any, tmp_path: Path) -> Path:
+    site: Path = own_files.write_package(tmp_path / "site", "leaky", LEAKY)
     return site
 
 

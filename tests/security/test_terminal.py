@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,19 +92,10 @@ def test_one_module_prints() -> None:
 
 
 def test_an_error_that_nobody_expected_is_written_out_too(
-    hostile_run: Path, tmp_path: Path, evalsuite: Command
+    hostile_run: Path, own_files: Any, tmp_path: Path, evalsuite: Command
 ) -> None:
-    site = tmp_path / "site"
-    info = site / "broken-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "broken.py").write_text(
-        "def create(options): raise RuntimeError('\\x1b[2J' + options.options['api_key'])\n"
-    )
-    (site / "broken.py").write_text(
-        "def check(options): raise RuntimeError('\\x1b[2J Bearer abcdefghijkl')\ndef create(options): pass\n"
-    )
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[evalsuite.backends]\nbroken = broken\n")
+    code = "def check(options): raise RuntimeError('\\x1b[2J Bearer abcdefghijkl')\ndef create(options): pass\n"
+    site = own_files.write_package(tmp_path / "site", "broken", code)
     done = evalsuite("run", "--backend", "broken", "--tasks", "docvqa", path=(site,))
     assert done.returncode == 1 and "Traceback" in done.stderr and "RuntimeError" in done.stderr
     assert not OBEYED.search(done.stderr) and "abcdefghijkl" not in done.stderr

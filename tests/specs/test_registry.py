@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ Install = Callable[[str, str, str], None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(own_files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """``install("package", "entry = module:name", "code")``: a distribution as pip would leave it on the path."""
     site = tmp_path / "site"
     site.mkdir()
@@ -24,11 +25,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     modules = set(sys.modules)
 
     def make(package: str, entry: str, code: str) -> None:
-        info = site / f"{package}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[evalsuite.tasks]\n{entry}\n")
-        (site / f"{package}.py").write_text(code)
+        own_files.write_package(site, package, code, "[evalsuite.tasks]", entry)
 
     yield make
     for name in set(sys.modules) - modules:

@@ -27,22 +27,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-SPEC = """
-id: own
-version: 1
-title: Own task
-family: vqa
-description: Repeat the question.
-citation: none
-license: CC0-1.0
-transfer: own
-splits: [{name: test}]
-data: {files: {format: records}}
-fields: {id: id, references: answer, values: {question: question}, strata: {kind: kind}}
-prompt: {prefix: "{question}"}
-decoding: {max_new_tokens: 4}
-metrics: [{name: exact_match, headline: true}]
-"""
 
 
 @pytest.fixture(scope="session")
@@ -69,20 +53,17 @@ def replay() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def runs(replay: Callable[..., Path], hostile: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def runs(
+    replay: Callable[..., Path], own_files: Any, hostile: str, tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
     """Two runs of sixty questions: the first wrong on 0 to 4, the second on 3 to 9; wrong answers are hostile.
 
     Beside them lie ``specs`` and ``data``.
     """
     folder = tmp_path_factory.mktemp("own")
-    (folder / "specs").mkdir()
-    (folder / "specs" / "own.yaml").write_text(SPEC)
-    (folder / "data" / "own").mkdir(parents=True)
-    with open(folder / "data" / "own" / "test.jsonl", "w") as file:
-        for n in range(QUESTIONS):
-            kind = "odd" if n % 2 else "even"
-            row = {"id": f"q{n}", "question": f"question {n} of 50%", "answer": [f"right {n}"], "kind": kind}
-            file.write(json.dumps(row) + "\n")
+    asked = [(f"q{n}", f"question {n} of 50%", [f"right {n}"], "odd" if n % 2 else "even") for n in range(QUESTIONS)]
+    rows = [dict(zip(("id", "question", "answer", "kind"), values, strict=True)) for values in asked]
+    own_files.write_task(folder, rows, stratum="kind")
     found = []
     for name, wrong in (("first", range(5)), ("second", range(3, 10))):
         answers = {f"q{n}": hostile if n in wrong else f"right {n}" for n in range(QUESTIONS)}
