@@ -13,7 +13,8 @@ from evalsuite.errors import DataError
 from evalsuite.files.writing import write_atomically
 from evalsuite.inspection.checking import DataCheck
 from evalsuite.inspection.views import ExampleView, view_example
-from evalsuite.inspection.visible import inert
+from evalsuite.inspection.visible import printable
+from evalsuite.reports.rendering import environment
 from evalsuite.specs.schema import TaskSpec
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -87,15 +88,5 @@ def _facts(spec: TaskSpec) -> list[tuple[str, str]]:
 
 def _render(title: str, subtitle: str, sections: Sequence[_Section], description: str = "") -> str:
     """All text of data and specs is escaped; nothing is fetched from elsewhere."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        finalize=inert,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("examples.html.j2")
+    template = environment(TEMPLATES, clean=printable).get_template("examples.html.j2")
     return template.render(title=title, subtitle=subtitle, description=description, sections=sections)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 _SPACES = re.compile(r"^ +| +$| {2,}", re.MULTILINE)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -29,11 +28,6 @@ def printable(text: str) -> str:
     'red \\\\x1b[31m text'
     """
     return unprintable(text, lambda sign: sign.encode("unicode_escape").decode())
-
-
-def inert(value: Any) -> Any:
-    """What a page template writes: texts :func:`printable`, markup of ours (a ``Markup``) as it is."""
-    return printable(value) if type(value) is str else value
 
 
 def unprintable(text: str, written: Callable[[str], str]) -> str:

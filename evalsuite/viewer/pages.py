@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from evalsuite.inspection.visible import inert
+from evalsuite.inspection.visible import printable
+from evalsuite.reports.rendering import environment
 from evalsuite.reports.run_facts import read_facts
 from evalsuite.viewer.browsing import ANSWER_COLOURS, REFERENCE, Browser
 from evalsuite.viewer.drawing import DRAWN, Drawing
@@ -150,16 +151,7 @@ def render(template: str, **values: Any) -> str:
 
 @lru_cache(1)
 def _environment() -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([HERE / "templates", PARTS]),
-        autoescape=True,
-        finalize=inert,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(HERE / "templates", PARTS, clean=printable)
 
 
 def _address(**fields: str) -> str:

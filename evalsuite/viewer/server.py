@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.inspection.visible import printable
+from evalsuite.reports import rendering
 from evalsuite.viewer import pages
 from evalsuite.viewer.browsing import Browser
 from evalsuite.viewer.drawing import Drawer
@@ -24,7 +25,13 @@ POLICY = (
 FIGURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 """Of a figure, which is an image of ours: its own style, and no script should someone open it as a page."""
 HTML, TEXT, SVG = "text/html; charset=utf-8", "text/plain; charset=utf-8", "image/svg+xml"
-_STATIC = {"/style.css": "text/css", "/view.css": "text/css", "/view.js": "text/javascript", "/icon.svg": SVG}
+_STATIC = {
+    "/base.css": (rendering.TEMPLATES, "text/css"),
+    "/style.css": (pages.PARTS, "text/css"),
+    "/view.css": (pages.HERE / "static", "text/css"),
+    "/view.js": (pages.HERE / "static", "text/javascript"),
+    "/icon.svg": (pages.HERE / "static", SVG),
+}
 HOSTS = ("127.0.0.1", "localhost")
 
 
@@ -92,8 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, given: Mapping[str, str]) -> tuple[int, str, str]:
         server = self.server
         if path in _STATIC:
-            folder = pages.PARTS if path == "/style.css" else pages.HERE / "static"
-            kind = _STATIC[path]
+            folder, kind = _STATIC[path]
             return 200, kind if kind == SVG else f"{kind}; charset=utf-8", (folder / path[1:]).read_text("utf-8")
         if path == "/":
             return 200, HTML, pages.summary_page(server.browser, server.results, server.studies)

@@ -105,7 +105,14 @@ class TestServer:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
     def test_pages_load_nothing_from_elsewhere(self, ask: Any) -> None:
-        for path in ("/", "/examples?task=own&split=test&show=failed", "/view.js", "/view.css", "/style.css"):
+        for path in (
+            "/",
+            "/examples?task=own&split=test&show=failed",
+            "/view.js",
+            "/view.css",
+            "/style.css",
+            "/base.css",
+        ):
             assert not re.search(r"https?://(?!127\.0\.0\.1|www\.w3\.org)", ask(path)[1]), path
 
     def test_another_host_is_refused(self, ask: Any) -> None:
