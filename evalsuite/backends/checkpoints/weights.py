@@ -49,6 +49,19 @@ def check_weights(name: str, folder: Path, allow_pickle: bool) -> None:
     raise BackendError(f"model {name}: has no weights (*.safetensors).")
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files in the order in which transformers looks: one file, an index's shards, what else there is.
+
+    Raises what reading a damaged index raises; :func:`check_weights` comes first and names it.
+    """
+    if (folder / SINGLE_FILE).is_file():
+        return [folder / SINGLE_FILE]
+    if (folder / INDEX).is_file():
+        shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
+        return [folder / shard for shard in sorted(set(shards))]
+    return sorted(folder.glob("*.safetensors"))
+
+
 def fingerprint(folder: Path) -> str:
     """sha256 over names, sizes and contents of the files that can change an answer: weights, configs, tokenizer.
 

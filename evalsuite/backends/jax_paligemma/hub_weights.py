@@ -5,17 +5,15 @@ Linear layers are stored (out, in); here and in :mod:`big_vision_weights` they b
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.backends.checkpoints.resolve import Checkpoint
-from evalsuite.backends.checkpoints.weights import INDEX, SINGLE_FILE
+from evalsuite.backends.checkpoints.weights import weight_files
 from evalsuite.backends.jax_paligemma.architecture import Architecture, Shapes, check_arrays
 from evalsuite.errors import BackendError
 
@@ -76,7 +74,7 @@ class HubWeights:
 
         self._files: dict[str, tuple[Any, str]] = {}
         try:
-            for path in _weight_files(checkpoint.folder):
+            for path in weight_files(checkpoint.folder):
                 file: Any = safe_open(path, framework="numpy")
                 self._files |= {plain_name(name): (file, name) for name in file.keys()}  # noqa: SIM118 - no mapping
             shapes = {name: tuple(file.get_slice(real).get_shape()) for name, (file, real) in self._files.items()}
@@ -150,13 +148,3 @@ class HubWeights:
         file, real = self._files[name]
         array: NDArray[Any] = file.get_tensor(real)
         return array
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """As transformers chooses: the single file, else the shards of the index, else whatever is there."""
-    if (folder / SINGLE_FILE).is_file():
-        return [folder / SINGLE_FILE]
-    if (folder / INDEX).is_file():
-        shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
-        return [folder / shard for shard in sorted(set(shards))]
-    return sorted(folder.glob("*.safetensors"))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.backends.checkpoints.weights import INDEX, SINGLE_FILE
+from evalsuite.backends.checkpoints.weights import weight_files
 from evalsuite.backends.openvino_cpu.quantize import Array, from_bfloat16
 from evalsuite.errors import BackendError
 
@@ -41,7 +41,7 @@ class CheckpointTensors:
     def __init__(self, name: str, folder: Path) -> None:
         self._name = name
         self._places: dict[str, _Place] = {}
-        for file in _files(folder):
+        for file in weight_files(folder):
             for key, place in self._header(file).items():
                 self._places[released_name(key)] = place
 
@@ -97,13 +97,3 @@ def released_name(name: str) -> str:
     name = name.removeprefix("model.")
     name = re.sub(r"^language_model\.(?!model\.|lm_head\.)", "language_model.model.", name)
     return re.sub(r"^vision_tower\.(?!vision_model\.)", "vision_tower.vision_model.", name)
-
-
-def _files(folder: Path) -> list[Path]:
-    """In the order in which transformers looks: one file, the shards of an index, whatever else there is."""
-    if (folder / SINGLE_FILE).is_file():
-        return [folder / SINGLE_FILE]
-    if (folder / INDEX).is_file():
-        shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
-        return [folder / shard for shard in sorted(set(shards))]
-    return sorted(folder.glob("*.safetensors"))
