@@ -6,12 +6,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from evalsuite.asking.requests import RequestBuilder
 from evalsuite.comparison.answers import RunAnswers
-from evalsuite.data import BadExample, TaskData, open_task_data
+from evalsuite.data import BadExample, TaskData
 from evalsuite.errors import EvalsuiteError
 from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.views import view_example
@@ -109,16 +108,7 @@ def _forget_oldest(remembered: OrderedDict[tuple[_Place, int], Any]) -> None:
 
 
 def _open_data(run: RunAnswers, task: str) -> TaskData | str:
-    asked = run.manifest["run"]
     try:
-        spec = TaskSpec.model_validate(run.kept_spec(task))
-        folder = asked.get("data_dir")
-        return open_task_data(
-            spec,
-            asked["data"],
-            data_dir=Path(folder) if folder else None,
-            seed=asked.get("data_seed", 0),
-            scale=asked.get("data_scale", 1),
-        )
+        return run.data(task)
     except (EvalsuiteError, ValueError) as error:
         return f"the data of this run cannot be opened: {error}"
