@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from evalsuite.backends.openvino_cpu.layers import WEIGHTS
 from evalsuite.backends.openvino_cpu.shape import ModelShape
 from evalsuite.backends.openvino_cpu.tensors import CheckpointTensors
 from evalsuite.backends.tiny.checkpoint import cache_folder
+from evalsuite.files.folders import KeptFolder
 
 RECIPE = 1  # raise when graphs or rounding change
 OUTER = {"int4": "int8"}  # precision of embeddings and image tower where it is not that of the layers
@@ -52,22 +50,11 @@ def prepared_model(checkpoint: Checkpoint, shape: ModelShape, precision: str) ->
     """From the cache, or made now. Raises BackendError when the checkpoint's weights do not fit its config."""
     identity = json.dumps([RECIPE, precision, fingerprint(checkpoint.folder)])
     folder = cache_folder() / f"openvino-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    if not _is_complete(folder):
-        _make(checkpoint, shape, precision, folder)
-    return PreparedModel(folder)
 
-
-def _make(checkpoint: Checkpoint, shape: ModelShape, precision: str, folder: Path) -> None:
-    """Write beside the final folder, then rename: no reader ever sees half a model."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    try:
+    def write(work: Path) -> None:
         _write(CheckpointTensors(checkpoint.name, checkpoint.folder), shape, precision, PreparedModel(work))
-        noted = {path.name: file_fingerprint(path) for path in sorted(work.iterdir())}
-        (work / "fingerprints.json").write_text(json.dumps(noted, indent=1) + "\n", "utf-8")
-        _put_in_place(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+
+    return PreparedModel(KeptFolder(folder, "fingerprints.json", file_fingerprint).made(write))
 
 
 def _write(tensors: CheckpointTensors, shape: ModelShape, precision: str, made: PreparedModel) -> None:
@@ -77,27 +64,3 @@ def _write(tensors: CheckpointTensors, shape: ModelShape, precision: str, made: 
     write_table(table, outer, made.folder)
     graph = language_model(shape.text, tensors, weight, WEIGHTS[outer](table))
     ov.save_model(graph, made.language_model, compress_to_fp16=half)
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether every file is there as it was written; of large ones, pieces are looked at."""
-    try:
-        noted: Mapping[str, str] = json.loads((folder / "fingerprints.json").read_text("utf-8"))
-        return bool(noted) and all(file_fingerprint(folder / name) == value for name, value in noted.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _put_in_place(work: Path, folder: Path) -> None:
-    try:
-        work.rename(folder)
-        return
-    except OSError:  # something is there already
-        if _is_complete(folder):
-            return  # another process was faster
-    damaged = Path(tempfile.mkdtemp(prefix=f"{folder.name}-damaged-", dir=folder.parent))
-    try:
-        folder.rename(damaged / "model")
-        work.rename(folder)
-    finally:
-        shutil.rmtree(damaged, ignore_errors=True)

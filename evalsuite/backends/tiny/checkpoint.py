@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from evalsuite.backends.tiny.shapes import (
 from evalsuite.backends.tiny.tokenizer import write_tokenizer
 from evalsuite.backends.tiny.weights import tiny_weights
 from evalsuite.errors import UsageError, did_you_mean
+from evalsuite.files.folders import KeptFolder
 
 
 def tiny_checkpoint(
@@ -68,10 +66,15 @@ def check_drawable(seed: int, resolution: int) -> None:
 
 
 def _checkpoint(name: str, shape: TinyShape) -> Path:
-    folder = cache_folder() / f"{name}-{shape.digest()}"
-    if not _is_complete(folder):
-        _build(shape, folder)
-    return folder
+    def write(work: Path) -> None:
+        from safetensors.numpy import save_file
+
+        save_file(tiny_weights(shape), work / "model.safetensors", metadata={"format": "pt"})
+        write_tokenizer(work)
+        _write_json(work / "config.json", model_config(shape))
+        _write_json(work / "preprocessor_config.json", image_processor_config(shape))
+
+    return KeptFolder(cache_folder() / f"{name}-{shape.digest()}", "digests.json", _sha256).made(write)
 
 
 def cache_folder() -> Path:
@@ -81,47 +84,6 @@ def cache_folder() -> Path:
         return Path(own) / "models"
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "evalsuite" / "models"
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether every file is there with the digest noted when it was written."""
-    try:
-        noted: Mapping[str, str] = json.loads((folder / "digests.json").read_text("utf-8"))
-        return bool(noted) and all(_sha256(folder / name) == digest for name, digest in noted.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _build(shape: TinyShape, folder: Path) -> None:
-    """Write into a temporary folder beside the final one, then rename: no reader ever sees half a model."""
-    from safetensors.numpy import save_file
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    try:
-        save_file(tiny_weights(shape), work / "model.safetensors", metadata={"format": "pt"})
-        write_tokenizer(work)
-        _write_json(work / "config.json", model_config(shape))
-        _write_json(work / "preprocessor_config.json", image_processor_config(shape))
-        _write_json(work / "digests.json", {path.name: _sha256(path) for path in sorted(work.iterdir())})
-        _put_in_place(work, folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _put_in_place(work: Path, folder: Path) -> None:
-    try:
-        work.rename(folder)
-        return
-    except OSError:  # something is there already
-        if _is_complete(folder):
-            return  # another process was faster, with the same bytes
-    damaged = Path(tempfile.mkdtemp(prefix=f"{folder.name}-damaged-", dir=folder.parent))
-    try:
-        folder.rename(damaged / "model")
-        work.rename(folder)
-    finally:
-        shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _write_json(path: Path, value: Any) -> None:
