@@ -7,7 +7,6 @@ part of this package; :func:`random_weights` stands in for them in tests and off
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.errors import UsageError
+from evalsuite.metrics.shared.side_files import describe_file
 
 Floats = NDArray[np.float32]
 
@@ -239,11 +239,4 @@ def load_decoder(weights: str) -> MaskDecoder:
 @lru_cache(maxsize=16)
 def describe_weights(weights: str) -> str:
     """What a signature says of the weights: ``random(seed=0)``, or file name and start of its SHA-256."""
-    if weights == "random":
-        return "random(seed=0)"
-    try:
-        with open(weights, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return f"{Path(weights).name}(missing)"
-    return f"{Path(weights).name}({digest[:12]})"
+    return "random(seed=0)" if weights == "random" else describe_file(weights)
