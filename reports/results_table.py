@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from evalsuite.reports.published import Published, has_table, published_cell
 from evalsuite.reports.rows import ResultRow, not_comparable
-from evalsuite.reports.tables import Cell, Column, Table
+from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
 
 _COLUMNS = (
     Column("run", "Run"),
-    Column("task", "Task"),
-    Column("part", "Split"),
-    Column("metric", "Metric"),
+    TASK,
+    PART,
+    METRIC,
     Column("value", "Value", "number"),
-    Column("ci", "95% interval", "interval"),
+    INTERVAL,
     Column("published", "Published", "number"),
-    Column("difference", "Difference", "number"),
+    DIFFERENCE,
     Column("published_for", "Published for"),
-    Column("n", "n", "number"),
+    COUNT,
     Column("errors", "Errors", "number"),
     Column("signature", "Signature", "code"),
 )
@@ -128,9 +128,17 @@ def part_name(row: ResultRow) -> str:
 def metric_name(row: ResultRow) -> str:
     """Metric with unit, the protocol where it is not the paper's, and a word where less is better."""
     protocol = "official protocol" if row.protocol == "official" else ""
-    direction = "" if row.higher_is_better else "lower is better"
-    shown = ", ".join(filter(None, [row.unit, protocol, direction]))
-    return f"{row.metric} ({shown})" if shown else row.metric
+    return metric_label(row.metric, row.unit, protocol, higher_is_better=row.higher_is_better)
+
+
+def metric_label(name: str, *more: str, higher_is_better: bool) -> str:
+    """A value's name, with its unit and what else there is to say in brackets, and a word where less is better.
+
+    >>> metric_label("l1", "", higher_is_better=False)
+    'l1 (lower is better)'
+    """
+    shown = ", ".join(filter(None, [*more, "" if higher_is_better else "lower is better"]))
+    return f"{name} ({shown})" if shown else name
 
 
 def task_name(row: ResultRow) -> str:
@@ -154,8 +162,8 @@ def _line(row: ResultRow, notes: list[str]) -> tuple[Cell, ...]:
         _published_cell(published),
         Cell.of_number(difference(row, published), 1, sign=True),
         Cell.of_text(published.label if published else ""),
-        Cell(str(row.n), row.n),
-        Cell(str(row.errors), row.errors),
+        Cell.of_number(row.n, 0),
+        Cell.of_number(row.errors, 0),
         Cell.of_text(row.signature),
     )
 

@@ -33,6 +33,12 @@ class Column:
         return "right" if self.kind in ("number", "interval") else "left"
 
 
+TASK, PART, METRIC = Column("task", "Task"), Column("part", "Split"), Column("metric", "Metric")
+COUNT, INTERVAL = Column("n", "n", "number"), Column("ci", "95% interval", "interval")
+DIFFERENCE = Column("difference", "Difference", "number")
+"""Columns that several tables of results have; :func:`to_terminal` leaves some of them out where space is short."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """What a reader sees, and the value behind it (for an interval both ends)."""
@@ -239,7 +245,7 @@ def to_terminal(table: Table, width: int | None = None) -> RichTable:
     return rich_table
 
 
-_LEAST_NEEDED = ("published_for", "ci", "errors", "difference", "published", "n", "part")
+_LEAST_NEEDED = ("published_for", INTERVAL.key, "errors", DIFFERENCE.key, "published", COUNT.key, PART.key)
 
 
 def _fitting(table: Table, width: int | None) -> Table:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evalsuite.reports.published import load_published, published_values
 from evalsuite.reports.results_table import is_headline, part_name, task_name
 from evalsuite.reports.rows import ResultRow
-from evalsuite.reports.tables import Cell, Column, Table
+from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 Place = tuple[str, int]
 """(size, resolution in pixels), such as ("3B", 224)."""
@@ -134,7 +134,7 @@ def scaling_table(grids: Sequence[TaskGrid], title: str = "Scaling over size and
     """
     places = sorted({place for grid in grids for place in grid.cells}, key=_order)
     published = {place for grid in grids for place in grid.published}
-    columns = [Column("task", "Task"), Column("unit", "Unit")]
+    columns = [TASK, Column("unit", "Unit")]
     for size, resolution in places:
         key = f"{resolution}px_{size}"
         columns.append(Column(key, f"{resolution}px {size}", "number"))

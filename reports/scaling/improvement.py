@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalsuite.reports.scaling.grid import PERCENT, Place, Sample, TaskGrid
-from evalsuite.reports.tables import Cell, Column, Table
+from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 THRESHOLD = 2.0
 """Relative improvement in percent from which a task counts as sensitive."""
@@ -82,7 +82,7 @@ def steps(grids: Sequence[TaskGrid]) -> tuple[Place, Place, Place] | None:
 
 def improvement_table(found: Sequence[Improvement], title: str = "Gains from size and from resolution") -> Table:
     columns = (
-        Column("task", "Task"),
+        TASK,
         Column("size", "Size [%]", "number"),
         Column("resolution", "Resolution [%]", "number"),
         Column("size_error", "Size, error [%]", "number"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evalsuite.reports.published import load_published
 from evalsuite.reports.scaling.grid import TaskGrid
-from evalsuite.reports.tables import Cell, Column, Table
+from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def delta_table(pairs: Sequence[Pair], first: str, second: str, title: str) -> T
     """Both values and their difference for each resolution, and the average of the differences in the last line."""
     sides = sorted({pair.resolution for pair in pairs})
     by_key = {(pair.task, pair.resolution): pair for pair in pairs}
-    columns = [Column("task", "Task")]
+    columns = [TASK]
     for side in sides:
         suffix = f" {side}px" if side else ""
         columns += [
@@ -100,7 +100,7 @@ def _pair_cells(pair: Pair | None) -> list[Cell]:
 def relative_table(pairs: Sequence[Pair], first: str, second: str, printed: Mapping[str, float] | None = None) -> Table:
     """Both values and the second as a percentage of the first."""
     columns = [
-        Column("task", "Task"),
+        TASK,
         Column("first", first, "number"),
         Column("second", second, "number"),
         Column("relative", "Relative [%]", "number"),

@@ -9,7 +9,7 @@ from evalsuite.reports.published import load_published
 from evalsuite.reports.results_table import is_headline, task_name
 from evalsuite.reports.rows import ResultRow
 from evalsuite.reports.scaling.grid import size_number
-from evalsuite.reports.tables import Cell, Column, Table
+from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +82,5 @@ def best_rate_table(sweeps: Sequence[Sweep]) -> Table:
             rates = sweep.best() if sweep else []
             cells.append(Cell(", ".join(f"{rate:g}" for rate in rates), rates[0] if rates else None))
         lines.append(tuple(cells))
-    columns = (Column("task", "Task"), *(Column(size, size or "any size", "number") for size in sizes))
+    columns = (TASK, *(Column(size, size or "any size", "number") for size in sizes))
     return Table("Best learning rate", columns, tuple(lines))

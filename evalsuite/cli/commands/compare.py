@@ -100,17 +100,18 @@ def _print(rows: Sequence[SplitComparison], flips: int) -> None:
 
 
 def _table(rows: Sequence[SplitComparison]) -> Table:
-    from evalsuite.reports import Cell, Column, Table
+    from evalsuite.reports.results_table import metric_label
+    from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
 
     columns = (
-        Column("task", "Task"),
-        Column("part", "Split"),
-        Column("metric", "Metric"),
-        Column("n", "n", "number"),
+        TASK,
+        PART,
+        METRIC,
+        COUNT,
         Column("first", "First", "number"),
         Column("second", "Second", "number"),
-        Column("difference", "Difference", "number"),
-        Column("ci", "95% interval", "interval"),
+        DIFFERENCE,
+        INTERVAL,
         Column("p", "p (Holm)", "number"),
         Column("changes", "Better/worse/equal", "number"),
     )
@@ -121,13 +122,13 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
             continue
         counted = found.better or found.worse or found.tied
         changes = f"{len(found.better)}/{len(found.worse)}/{found.tied}" if counted else ""
-        direction = "" if found.value.higher_is_better else ", lower is better"
+        metric = metric_label(found.value.name, found.value.unit, higher_is_better=found.value.higher_is_better)
         lines.append(
             (
                 Cell.of_text(row.task),
                 Cell.of_text(row.split),
-                Cell.of_text(f"{found.value.name} ({found.value.unit}{direction})"),
-                Cell(str(found.n), found.n),
+                Cell.of_text(metric),
+                Cell.of_number(found.n, 0),
                 Cell.of_number(found.before),
                 Cell.of_number(found.after),
                 Cell.of_number(found.difference, sign=True),

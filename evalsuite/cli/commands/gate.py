@@ -105,13 +105,13 @@ def _print(verdicts: Sequence[Verdict]) -> None:
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
-    from evalsuite.reports import Cell, Column, Table
+    from evalsuite.reports.tables import METRIC, PART, TASK, Cell, Column, Table
 
     columns = (
         Column("verdict", "Verdict"),
-        Column("task", "Task"),
-        Column("part", "Split"),
-        Column("metric", "Metric"),
+        TASK,
+        PART,
+        METRIC,
         Column("baseline", "Baseline", "number"),
         Column("value", "Run", "number"),
         Column("reason", "Why"),
