@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 from evalsuite.data import BadExample
@@ -20,29 +21,15 @@ from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example, ExampleKey
 
 RECORD = {"question_id": 5, "question": "How many?", "answers": ["2", "two"], "image": "a.jpg", "type": "count"}
+TASK: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "fixtures" / "picture_task.yaml").read_text("utf-8"))
 
 
 def spec(**changes: Any) -> TaskSpec:
     """A small VQA spec; ``changes`` replace fields of its mapping."""
-    usual = {"id": "question_id", "images": ["image"], "references": "answers", "values": {"question": "question"}}
+    usual = {"id": "question_id", "references": "answers"}
+    more = {"image": {"frames": 4, "stride": 2}} if "video" in changes else {}
     return TaskSpec.model_validate(
-        {
-            "id": "tiny_vqa",
-            "version": 1,
-            "title": "Tiny VQA",
-            "family": "vqa",
-            "description": "Questions about pictures.",
-            "citation": "Nobody 2020",
-            "license": "CC0",
-            "transfer": "vqav2",
-            "splits": [{"name": "val"}],
-            "data": {"files": {}},
-            "fields": {**usual, **changes},
-            "prompt": {"prefix": "answer en"},
-            "image": {"frames": 4, "stride": 2} if "video" in changes else {},
-            "decoding": {"max_new_tokens": 8},
-            "metrics": [{"name": "exact_match", "headline": True}],
-        }
+        {**TASK, "fields": {**TASK["fields"], **usual, **changes}, "prompt": {"prefix": "answer en"}, **more}
     )
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 from evalsuite.data import KINDS, BadExample, TaskData, open_task_data
@@ -17,29 +18,12 @@ from evalsuite.errors import DataError, MissingDependency, SpecError, UnknownNam
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example
 
-FIELDS: dict[str, Any] = {"id": "id", "images": ["image"], "references": "answer", "values": {"question": "question"}}
+TASK: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "fixtures" / "picture_task.yaml").read_text("utf-8"))
 
 
 def spec(data: dict[str, Any] | None = None, fields: dict[str, Any] | None = None, **changes: Any) -> TaskSpec:
-    return TaskSpec.model_validate(
-        {
-            "id": "tiny_vqa",
-            "version": 1,
-            "title": "Tiny VQA",
-            "family": "vqa",
-            "description": "Questions about pictures.",
-            "citation": "Nobody 2020",
-            "license": "CC0",
-            "transfer": "vqav2",
-            "splits": [{"name": "val"}],
-            "data": data or {"files": {}},
-            "fields": {**FIELDS, **(fields or {})},
-            "prompt": {"prefix": "answer en {question}"},
-            "decoding": {"max_new_tokens": 8},
-            "metrics": [{"name": "exact_match", "headline": True}],
-            **changes,
-        }
-    )
+    mapped = {**TASK["fields"], **(fields or {})}
+    return TaskSpec.model_validate({**TASK, "data": data or {"files": {}}, "fields": mapped, **changes})
 
 
 def rows(count: int = 5) -> list[dict[str, Any]]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 from evalsuite.specs.schema import TaskSpec
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TASK: dict[str, Any] = yaml.safe_load((Path(__file__).parents[1] / "fixtures" / "picture_task.yaml").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -22,24 +24,12 @@ def make_spec() -> Callable[..., TaskSpec]:
     def make(**changes: Any) -> TaskSpec:
         return TaskSpec.model_validate(
             {
+                **TASK,
                 "id": "tiny",
-                "version": 1,
-                "title": "Tiny VQA",
-                "family": "vqa",
-                "description": "Questions about pictures.",
-                "citation": "Nobody 2020",
-                "license": "CC0",
-                "transfer": "vqav2",
                 "splits": [{"name": "val", "size": 4}],
                 "data": {"files": {}, "hub": {"id": "owner/name"}},
-                "fields": {
-                    "id": "id",
-                    "images": ["image"],
-                    "references": "answers",
-                    "values": {"question": "question"},
-                },
+                "fields": {**TASK["fields"], "references": "answers"},
                 "prompt": {"prefix": "answer en  {question}"},
-                "decoding": {"max_new_tokens": 8},
                 "metrics": [{"name": "vqa_v2", "headline": True}],
                 **changes,
             }
