@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "tests" / "fixtures"
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two test processes must not spin on each other's cores
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -87,9 +88,14 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     return call
 
 
-def _fixture_module(name: str) -> Any:
-    """A module of ``fixtures``; tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "fixtures" / f"{name}.py")
+@pytest.fixture(scope="session")
+def load_module() -> Callable[[Path], Any]:
+    """``load_module(path)``: a module of the tests by its file; tests are no package."""
+    return _load_module
+
+
+def _load_module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -99,7 +105,7 @@ def _fixture_module(name: str) -> Any:
 @pytest.fixture(scope="session")
 def own_files() -> Any:
     """The module ``fixtures/own_files.py``, which writes tasks and packages of a user's own."""
-    return _fixture_module("own_files")
+    return _load_module(FIXTURES / "own_files.py")
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ def own_task(own_files: Any, tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def openai_server() -> Any:
     """The module ``fixtures/openai_server.py``: ``with openai_server.serving() as server`` starts a local server."""
-    return _fixture_module("openai_server")
+    return _load_module(FIXTURES / "openai_server.py")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,6 +88,7 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 Loader = Callable[..., Any]
+BIG_VISION = Path(__file__).with_name("big_vision_file.py")
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def answers() -> Callable[..., list[Any]]:
 
 
 @pytest.fixture(scope="session")
-def big_vision_arrays(model_cache: Path) -> Callable[[str], dict[str, Any]]:
+def big_vision_arrays(model_cache: Path, load_module: Callable[[Path], Any]) -> Callable[[str], dict[str, Any]]:
     """``big_vision_arrays(family)``: the tiny checkpoint under big_vision's names, up to its last token."""
     from safetensors.numpy import load_file
 
@@ -153,7 +153,7 @@ def big_vision_arrays(model_cache: Path) -> Callable[[str], dict[str, Any]]:
     def make(family: str) -> dict[str, Any]:
         folder = tiny_checkpoint(family)
         config = json.loads((folder / "config.json").read_text())
-        values: dict[str, Any] = _module("big_vision_file").arrays(
+        values: dict[str, Any] = load_module(BIG_VISION).arrays(
             load_file(folder / "model.safetensors"), config, IMAGE_TOKEN_ID
         )
         return values
@@ -162,16 +162,7 @@ def big_vision_arrays(model_cache: Path) -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def write_npz() -> Callable[..., Path]:
+def write_npz(load_module: Callable[[Path], Any]) -> Callable[..., Path]:
     """``write_npz(path, arrays, dtype)``: the file, as big_vision saves it."""
-    write: Callable[..., Path] = _module("big_vision_file").write
+    write: Callable[..., Path] = load_module(BIG_VISION).write
     return write
-
-
-def _module(name: str) -> Any:
-    """A module beside this one; tests are no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -22,6 +21,7 @@ from evalsuite.types import ImagePreparation, Request
 
 FAMILIES = ["paligemma", "paligemma2"]
 Weights = dict[str, Any]
+REFERENCE = Path(__file__).with_name("reference_model.py")
 
 
 def load_weights(folder: Path) -> Weights:
@@ -31,19 +31,14 @@ def load_weights(folder: Path) -> Weights:
     return weights
 
 
-def reference() -> Any:
-    """The module beside this one; tests are no package."""
-    spec = importlib.util.spec_from_file_location("reference_model", Path(__file__).with_name("reference_model.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @torch.inference_mode()
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_step_of_a_mixed_batch_has_the_logits_of_the_written_out_model(
-    family: str, torch_backend: Callable[..., Any], make_request: Callable[..., Request], clip: Any
+    family: str,
+    torch_backend: Callable[..., Any],
+    make_request: Callable[..., Request],
+    clip: Any,
+    load_module: Callable[[Path], Any],
 ) -> None:
     """Frames in uint8 and float, none and several, short and long prompts, in one padded batch with its cache."""
     folder = tiny_checkpoint(family)
@@ -65,7 +60,7 @@ def test_every_step_of_a_mixed_batch_has_the_logits_of_the_written_out_model(
     steps = [decoder.start(), *(decoder.step(tokens) for tokens in answers)]
 
     weights = {name: values.astype(np.float64) for name, values in load_weights(folder).items()}
-    config, model = json.loads((folder / "config.json").read_text()), reference()
+    config, model = json.loads((folder / "config.json").read_text()), load_module(REFERENCE)
     for row, payload in enumerate(payloads):
         pixels = () if payload.pixels is None else payload.pixels
         expected = model.logits(weights, config, pixels, payload.token_ids, answers[:, row].tolist())
