@@ -109,12 +109,17 @@ class Request:
     max_prompt_tokens: int | None = None
 
 
+END, LENGTH, FILTER = ENDINGS = ("end", "length", "filter")
+"""Why an answer ended: the model ended it, the limit of tokens cut it, a filter of the server withheld it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """What a backend returns for one request: the text before the first end-of-sequence token, unstripped.
 
     token_ids / log_probabilities: the generated tokens without end-of-sequence, and their raw log-softmax values,
-    where the backend has them. ``error`` set: the example failed, ``text`` is empty. ``skipped``: the backend was told
+    where the backend has them. ended: why it ended, one of ENDINGS; None where the backend cannot know.
+    ``error`` set: the example failed, ``text`` is empty. ``skipped``: the backend was told
     to leave the example out, so that it is neither stored nor scored (replayed files that lack an answer).
     """
 
@@ -125,6 +130,7 @@ class Generation:
     seconds: float | None = None
     error: str | None = None
     skipped: bool = False
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

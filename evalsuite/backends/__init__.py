@@ -1,7 +1,8 @@
 """Backends by name. Each lives alone in its file, the only one that imports its framework.
 
 A backend's module offers ``create(options: BackendOptions) -> Backend``, and may offer ``check(options)``, which
-raises before any work starts when a package, a model path or an option is wrong, without loading weights.
+raises before any work starts when a package, a model path or an option is wrong, and ``identity(options)``, which says
+which model it is; neither loads weights.
 Backends know nothing of tasks, and tasks nothing of backends.
 """
 
@@ -12,7 +13,7 @@ import importlib.metadata
 from types import ModuleType
 from typing import Any
 
-from evalsuite.backends.base import Backend, BackendOptions
+from evalsuite.backends.base import Backend, BackendOptions, Facts
 from evalsuite.errors import UnknownName
 
 BACKENDS: dict[str, str] = {
@@ -39,6 +40,21 @@ def check_backend(name: str, options: BackendOptions) -> None:
     check: Any = getattr(_module(name), "check", None)
     if check is not None:
         check(options)
+
+
+def identify_backend(name: str, options: BackendOptions) -> Facts:
+    """What decides the answers of a model, from its files or its server; no model is loaded. {} where nothing does.
+
+    Raises BackendError when that cannot be found out.
+    """
+    identity: Any = getattr(_module(name), "identity", None)
+    return {} if identity is None else dict(identity(options))
+
+
+def identify_answers(name: str, options: BackendOptions, task: str, split: str) -> Facts:
+    """As :func:`identify_backend`, for what decides the answers of one split alone: a file of predictions."""
+    identity: Any = getattr(_module(name), "answers_identity", None)
+    return {} if identity is None else dict(identity(options, task, split))
 
 
 def create_backend(name: str, options: BackendOptions) -> Backend:

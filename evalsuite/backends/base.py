@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Facts = Mapping[str, str]
+"""What decides answers besides data and prompts: ``weights model.safetensors`` -> digest, ``hub commit`` -> commit."""
+HUB_COMMIT = "hub commit"
+"""The fact that stands for all files of a model on the hub, which may not be on this machine yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A request that is ready for the model: images decoded and resized, prompt tokenized.

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
-from evalsuite.backends.checkpoints.weights import file_fingerprint
+from evalsuite.backends.base import BackendOptions, BatchLimits, Facts, Prepared
+from evalsuite.backends.checkpoints.fingerprints import digest
+from evalsuite.backends.checkpoints.identity import file_facts
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import BackendError, ExampleError, UsageError
 from evalsuite.media.preparation import prepare_frames
@@ -69,6 +70,17 @@ class GemmaCppOptions:
 def check(options: BackendOptions) -> None:
     """Raise BackendError or UsageError when program, weights, size or resolution are not there or do not fit."""
     _Program.find(options)
+
+
+def identity(options: BackendOptions) -> Facts:
+    """The weights, the program, and a tokenizer beside them."""
+    program = _Program.find(options)
+    facts = {**file_facts({program.weights.name: program.weights}, "weights")}
+    facts |= file_facts({program.binary.name: program.binary}, "program")
+    if program.settings.tokenizer:
+        path = Path(program.settings.tokenizer).expanduser()
+        facts |= file_facts({path.name: path}, "tokenizer")
+    return facts
 
 
 def create(options: BackendOptions) -> GemmaCpp:
@@ -125,7 +137,7 @@ class GemmaCpp:
         self._facts: dict[str, JsonValue] = {
             "backend": "gemma_cpp",
             "model": str(options.model),
-            "fingerprint": file_fingerprint(program.weights),
+            "fingerprint": digest(program.weights),
             "program": _digest(program.binary),
             "resolution": program.resolution,
             "beams": program.settings.beams,

@@ -334,6 +334,8 @@ def _answered(asked: Prediction, generation: Generation) -> Prediction:
     if generation.log_probabilities is not None:
         details["token_ids"] = generation.token_ids and list(generation.token_ids)
         details["log_probabilities"] = list(generation.log_probabilities)
+    if generation.ended is not None:
+        details["ended"] = generation.ended
     if generation.seconds is not None:
         details["seconds"] = round(generation.seconds, 4)
     return dataclasses.replace(asked, text=generation.text, error=_shareable(generation.error), details=details)

@@ -17,8 +17,8 @@ import pytest
 
 from evalsuite.backends import jax_paligemma
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.fingerprints import digest, fingerprint
 from evalsuite.backends.checkpoints.resolve import Checkpoint
-from evalsuite.backends.checkpoints.weights import file_fingerprint, fingerprint
 from evalsuite.backends.jax_paligemma.architecture import as_config, from_config
 from evalsuite.backends.jax_paligemma.checkpoint import JaxCheckpoint
 from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
@@ -296,6 +296,6 @@ def test_the_manifest_tells_models_and_tokenizers_apart(npz: Path, jax_backend: 
     assert (facts["dtype"], facts["device"], facts["image_pipeline"]) == ("float32", "cpu", "reference")
     options = {"tokenizer": str(tiny_checkpoint() / "tokenizer.json"), "dtype": "bfloat16"}
     other = jax_paligemma.create(BackendOptions(str(npz), {}, options)).describe()
-    assert other["fingerprint"] == file_fingerprint(npz)
-    assert other["tokenizer"] == file_fingerprint(tiny_checkpoint() / "tokenizer.json")
+    assert other["fingerprint"] == digest(npz)
+    assert other["tokenizer"] == digest(tiny_checkpoint() / "tokenizer.json")
     assert other["dtype"] == "bfloat16"

@@ -17,7 +17,7 @@ import pytest
 
 from evalsuite.backends import torch_hf
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.checkpoints.weights import fingerprint
+from evalsuite.backends.checkpoints.fingerprints import fingerprint
 from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.errors import BackendError, BackendOutOfMemory, MissingDependency, UsageError
 from evalsuite.types import Request

@@ -15,7 +15,7 @@ from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.backends.miniature import MINIATURE, miniature_checkpoint
 from evalsuite.backends.tiny.checkpoint import mid_checkpoint, tiny_checkpoint
-from evalsuite.backends.tiny.shapes import MAX_RESOLUTION, MID, PATCH, TINY_MODELS
+from evalsuite.backends.tiny.shapes import MAX_RESOLUTION, MID, PATCH, RECIPE, TINY_MODELS
 from evalsuite.errors import UNREADABLE, BackendError, UsageError
 
 DEFAULT_MODEL = MINIATURE
@@ -81,7 +81,7 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
         miniature_checkpoint(options.attributes)
     elif not _is_hub_id(name):
         _open(name, Path(name).expanduser(), options, trust)
-    elif _offline():
+    elif read_offline():
         _open(name, _download(name, trust), options, trust)
 
 
@@ -100,6 +100,23 @@ def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
     else:
         folder = Path(name).expanduser()
     return _open(name, folder, options, trust)
+
+
+def random_model(options: BackendOptions) -> str | None:
+    """What a random model is made from, in words; None for a model with files."""
+    name = options.model or DEFAULT_MODEL
+    if name not in RANDOM_MODELS:
+        return None
+    seed = _whole_number(options, "seed") or 0
+    return f"{name}, recipe {RECIPE}, seed {seed}, {_random_resolution(name, options)} px"
+
+
+def local_folder(options: BackendOptions) -> Path | None:
+    """The folder of a model that is here by itself; None for one on the hub. Not for random models."""
+    name = options.model or DEFAULT_MODEL
+    if name == MINIATURE:
+        return miniature_checkpoint(options.attributes)
+    return None if _is_hub_id(name) else Path(name).expanduser()
 
 
 def check_resolution(checkpoint: Checkpoint, options: BackendOptions) -> None:
@@ -128,7 +145,7 @@ def _is_hub_id(name: str) -> bool:
     return HUB_ID.fullmatch(name) is not None and not path.exists() and not Path(path.parts[0]).exists()
 
 
-def _offline() -> bool:
+def read_offline() -> bool:
     """Whether hub libraries may not use the network; read here so that planning need not import them."""
     chosen = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return chosen.upper() in ("1", "ON", "YES", "TRUE")
@@ -142,11 +159,11 @@ def _download(name: str, trust: Trust) -> Path:
     patterns = [*HUB_FILES]
     patterns += PICKLE_PATTERNS if trust.pickle_weights else ()
     patterns += ("*.py",) if trust.remote_code else ()
-    settings: dict[str, Any] = {"revision": revision or None, "local_files_only": _offline()}
+    settings: dict[str, Any] = {"revision": revision or None, "local_files_only": read_offline()}
     try:
         return Path(snapshot_download(repository, allow_patterns=patterns, **settings))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        if _offline():
+        if read_offline():
             reason = "not in the local hub cache, and HF_HUB_OFFLINE is set"
             raise BackendError(f"model {name}: {reason}. {_nearest(name)}Download it first.") from None
         raise BackendError(

@@ -1,30 +1,14 @@
-"""The files of a checkpoint: whether the weights are all there, and what identifies the whole."""
+"""The files of a checkpoint: whether the weights are all there, and in a form that runs no code."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
-from typing import BinaryIO
 
 from evalsuite.errors import UNREADABLE, BackendError
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 SINGLE_FILE, INDEX = "model.safetensors", "model.safetensors.index.json"
-IDENTIFYING = (
-    "config.json",
-    "generation_config.json",
-    "*.safetensors",
-    *PICKLE_PATTERNS,
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "chat_template*",
-)
-WHOLE_FILE = 64 << 20  # files up to this size enter the fingerprint completely
-SAMPLES, SAMPLE = 64, 64 << 10  # of larger ones, so many pieces of so many bytes, evenly spread from end to end
 
 
 def check_weights(name: str, folder: Path, allow_pickle: bool) -> None:
@@ -60,40 +44,6 @@ def weight_files(folder: Path) -> list[Path]:
         shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
         return [folder / shard for shard in sorted(set(shards))]
     return sorted(folder.glob("*.safetensors"))
-
-
-def fingerprint(folder: Path) -> str:
-    """sha256 over names, sizes and contents of the files that can change an answer: weights, configs, tokenizer.
-
-    Of files above 64 MB, 64 pieces of 64 kB are read, spread over the whole file: merging an adapter, for one, leaves
-    both ends of the weights as they were.
-    """
-    total = hashlib.sha256()
-    for path in sorted({path for pattern in IDENTIFYING for path in folder.glob(pattern) if path.is_file()}):
-        _add(total, path)
-    return total.hexdigest()
-
-
-def file_fingerprint(path: Path) -> str:
-    """:func:`fingerprint` of weights that are a single file."""
-    total = hashlib.sha256()
-    _add(total, path)
-    return total.hexdigest()
-
-
-def _add(total: hashlib._Hash, path: Path) -> None:
-    size = path.stat().st_size
-    total.update(f"{path.name}:{size}:".encode())
-    with path.open("rb") as file:
-        total.update(file.read() if size <= WHOLE_FILE else _samples(file, size))
-
-
-def _samples(file: BinaryIO, size: int) -> bytes:
-    pieces = []
-    for number in range(SAMPLES):
-        file.seek((size - SAMPLE) * number // (SAMPLES - 1))
-        pieces.append(file.read(SAMPLE))
-    return b"".join(pieces)
 
 
 def _shards(name: str, folder: Path) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
-from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.jax_paligemma.checkpoint import check_checkpoint
+from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.jax_paligemma.checkpoint import check_checkpoint, identity_of
 from evalsuite.backends.jax_paligemma.options import JaxOptions
 from evalsuite.errors import MissingDependency
 
@@ -33,6 +33,11 @@ def check(options: BackendOptions) -> None:
         from evalsuite.backends.jax_paligemma.devices import local_devices
 
         local_devices(settings)
+
+
+def identity(options: BackendOptions) -> Facts:
+    """Which model it is, by its files and those of a tokenizer beside it."""
+    return identity_of(options, JaxOptions.read(options.options))
 
 
 def create(options: BackendOptions) -> JaxBackend:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.checkpoints.fingerprints import checkpoint_files, digest, fingerprint
+from evalsuite.backends.checkpoints.identity import checkpoint_identity, file_facts
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint, check_model, check_resolution, resolve
-from evalsuite.backends.checkpoints.weights import file_fingerprint, fingerprint
 from evalsuite.backends.jax_paligemma.architecture import Architecture, as_config, from_config
 from evalsuite.backends.jax_paligemma.big_vision_weights import BigVisionWeights, read_architecture
 from evalsuite.backends.jax_paligemma.hub_weights import HubWeights, Place
@@ -56,14 +57,14 @@ class JaxCheckpoint:
 
     def facts(self) -> dict[str, JsonValue]:
         """Fingerprints and family, for the manifest."""
-        weights = file_fingerprint if is_npz(self.name) else fingerprint
+        weights = digest if is_npz(self.name) else fingerprint
         facts: dict[str, JsonValue] = {
             "fingerprint": weights(self.checkpoint.folder),
             "family": self.checkpoint.family,
         }
         if self.tokenizer_path is not None:
             path = self.tokenizer_path
-            facts["tokenizer"] = fingerprint(path) if path.is_dir() else file_fingerprint(path)
+            facts["tokenizer"] = fingerprint(path) if path.is_dir() else digest(path)
         return facts
 
     def tokenizer(self) -> PromptTokenizer:
@@ -96,6 +97,20 @@ def check_checkpoint(options: BackendOptions, settings: JaxOptions) -> None:
     _check_tokenizer(settings.tokenizer)
     if options.model and Path(options.model).expanduser().is_dir():
         _open_hub(resolve(options), settings).weights()
+
+
+def identity_of(options: BackendOptions, settings: JaxOptions) -> Facts:
+    """Which model it is. Nothing is downloaded. Raises BackendError for files that cannot be read."""
+    if is_npz(options.model):
+        path = Path(str(options.model)).expanduser()
+        facts = dict(file_facts({path.name: path}))
+    else:
+        facts = dict(checkpoint_identity(options))
+    if settings.tokenizer is not None:
+        place = settings.tokenizer
+        files = checkpoint_files(place) if place.is_dir() else {place.name: place}
+        facts |= file_facts(files, "tokenizer given as an option,")
+    return facts
 
 
 def is_npz(model: str | None) -> bool:

@@ -10,7 +10,8 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model, resolve
 from evalsuite.backends.openvino_cpu.options import CpuOptions
 from evalsuite.backends.openvino_cpu.shape import require_paligemma
@@ -19,7 +20,7 @@ from evalsuite.errors import MissingDependency
 if TYPE_CHECKING:
     from evalsuite.backends.openvino_cpu.backend import CpuBackend
 
-__all__ = ["check", "create"]
+__all__ = ["check", "create", "identity"]
 
 NEEDED = ("openvino", "transformers", "tokenizers")
 
@@ -33,6 +34,11 @@ def check(options: BackendOptions) -> None:
     check_model(options)
     if options.model is not None and Path(options.model).expanduser().is_dir():
         require_paligemma(resolve(options))
+
+
+def identity(options: BackendOptions) -> Facts:
+    """Which model it is, by its files."""
+    return checkpoint_identity(options)
 
 
 def create(options: BackendOptions) -> CpuBackend:

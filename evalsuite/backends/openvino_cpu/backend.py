@@ -9,6 +9,7 @@ from typing import Any
 import openvino as ov
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.checkpoints.fingerprints import fingerprint
 from evalsuite.backends.checkpoints.inputs import (
     PrefixInputs,
     forbidden_ids,
@@ -18,7 +19,6 @@ from evalsuite.backends.checkpoints.inputs import (
 )
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
-from evalsuite.backends.checkpoints.weights import fingerprint
 from evalsuite.backends.openvino_cpu.beam import beam_search
 from evalsuite.backends.openvino_cpu.decoder import PrefixDecoder
 from evalsuite.backends.openvino_cpu.greedy import Answer, greedy

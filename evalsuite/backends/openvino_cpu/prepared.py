@@ -12,8 +12,8 @@ from pathlib import Path
 
 import openvino as ov
 
+from evalsuite.backends.checkpoints.fingerprints import digest, fingerprint
 from evalsuite.backends.checkpoints.resolve import Checkpoint
-from evalsuite.backends.checkpoints.weights import file_fingerprint, fingerprint
 from evalsuite.backends.openvino_cpu.embeddings import write_table
 from evalsuite.backends.openvino_cpu.graphs import EMBEDDINGS, image_encoder, language_model
 from evalsuite.backends.openvino_cpu.layers import WEIGHTS
@@ -54,7 +54,7 @@ def prepared_model(checkpoint: Checkpoint, shape: ModelShape, precision: str) ->
     def write(work: Path) -> None:
         _write(CheckpointTensors(checkpoint.name, checkpoint.folder), shape, precision, PreparedModel(work))
 
-    return PreparedModel(KeptFolder(folder, "fingerprints.json", file_fingerprint).made(write))
+    return PreparedModel(KeptFolder(folder, "fingerprints.json", digest).made(write))
 
 
 def _write(tensors: CheckpointTensors, shape: ModelShape, precision: str, made: PreparedModel) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.base import BackendOptions, BatchLimits, Facts, Prepared
 from evalsuite.backends.replay.files import Fields, file_digest, listed, read_predictions
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import DataError, UnknownName, UsageError
@@ -168,7 +168,7 @@ class ReplayBackend:
         matched = self._matched.get((task, split), set())
         missing = self._unanswered.get((task, split), {})
         asked = matched.union(missing, also_asked)
-        index = self._index(self._path(task, split))
+        index = self._index(self.path(task, split))
         present = dict.fromkeys(index.ids(task, split))
         doubled = {id_ for t, s, id_ in index.duplicates if t in ("", task) and s in ("", split)}
         return ReplayReport(
@@ -179,7 +179,7 @@ class ReplayBackend:
         )
 
     def _answer(self, key: ExampleKey) -> Generation:
-        index = self._index(self._path(key.task, key.split))
+        index = self._index(self.path(key.task, key.split))
         text = index.find(key)
         where = (key.task, key.split)
         if text is not None:
@@ -192,7 +192,8 @@ class ReplayBackend:
             return Generation(key, "", error=SKIPPED, skipped=True)
         return Generation(key, "", error=f"no prediction for this id in {index.where(key)}")
 
-    def _path(self, task: str, split: str) -> Path:
+    def path(self, task: str, split: str) -> Path:
+        """The file for one split of a task."""
         values = {**self._attributes, "task": task, "split": split}
         return Path(_fill(self._template, values.get))
 
@@ -219,6 +220,12 @@ def create(options: BackendOptions) -> ReplayBackend:
 def check(options: BackendOptions) -> None:
     """Raise what ``create`` would raise."""
     create(options).close()
+
+
+def answers_identity(options: BackendOptions, task: str, split: str) -> Facts:
+    """The file that answers one split of a task; {} where there is none yet."""
+    path = _configured(options).path(task, split)
+    return {f"predictions {path}": file_digest(path)} if path.is_file() else {}
 
 
 def _configured(options: BackendOptions) -> ReplayBackend:

@@ -5,11 +5,11 @@ Nothing but the standard library is needed: requests go through ``http.client`` 
 
 from __future__ import annotations
 
-from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.backends.server.backend import Connection, ServerBackend
 from evalsuite.backends.server.options import ServerOptions
 
-__all__ = ["ServerBackend", "check", "create"]
+__all__ = ["ServerBackend", "check", "create", "identity"]
 
 
 def check(options: BackendOptions) -> None:
@@ -18,6 +18,16 @@ def check(options: BackendOptions) -> None:
     connection = Connection(settings)
     try:
         connection.model(options.model)
+    finally:
+        connection.transport.close()
+
+
+def identity(options: BackendOptions) -> Facts:
+    """What the server says of the model: names, sizes, what it loaded. Raises BackendError when it does not answer."""
+    settings = ServerOptions.read(options)
+    connection = Connection(settings)
+    try:
+        return connection.model(options.model).facts
     finally:
         connection.transport.close()
 

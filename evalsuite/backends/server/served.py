@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from evalsuite.backends.base import Facts
 from evalsuite.backends.server.faults import Fault
 from evalsuite.backends.server.options import ServerOptions
 
 SERVERS = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
 """``owned_by`` in the list of models -> name of the server."""
 
+IDENTIFYING = ("id", "root", "parent", "max_model_len", "meta", "sha", "model_sha", "revision", "quantization")
+"""Parts of an entry of the list that say which model it is (vLLM, SGLang, llama.cpp, TGI). ``created`` does not: in some
+servers it is the time of the question."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """An entry of ``/models``. server: its name where it is known, else "". root: what the server loaded, or ""."""
+    """An entry of ``/models``. server: its name where it is known, else "". root: what the server loaded, or "".
+
+    facts: what identifies the model, as far as the server tells it.
+    """
 
     id: str
     server: str = ""
     root: str = ""
+    facts: Facts = field(default_factory=dict)
 
     def is_paligemma(self) -> bool:
         return "paligemma" in f"{self.id} {self.root}".lower()
@@ -45,7 +54,8 @@ def read_models(body: bytes) -> list[ListedModel]:
 def _listed(entry: Mapping[str, Any]) -> ListedModel:
     root = entry.get("root")
     known = root if isinstance(root, str) and root != entry["id"] else ""
-    return ListedModel(entry["id"], SERVERS.get(str(entry.get("owned_by")).lower(), ""), known)
+    facts = {f"served {name}": json.dumps(entry[name], sort_keys=True) for name in IDENTIFYING if name in entry}
+    return ListedModel(entry["id"], SERVERS.get(str(entry.get("owned_by")).lower(), ""), known, facts)
 
 
 def images_allowed(model: ListedModel, options: ServerOptions) -> int | None:

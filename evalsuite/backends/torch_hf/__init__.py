@@ -11,7 +11,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import MissingDependency
@@ -19,7 +20,7 @@ from evalsuite.errors import MissingDependency
 if TYPE_CHECKING:
     from evalsuite.backends.torch_hf.backend import TorchBackend
 
-__all__ = ["check", "check_model", "create"]
+__all__ = ["check", "check_model", "create", "identity"]
 
 NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
 OLDEST_TRANSFORMERS = (5, 20)  # tested from here on; before 5.4 embeddings are scaled elsewhere
@@ -49,6 +50,11 @@ def create(options: BackendOptions) -> TorchBackend:
     from evalsuite.backends.torch_hf.backend import TorchBackend
 
     return TorchBackend.load(options)
+
+
+def identity(options: BackendOptions) -> Facts:
+    """Which model it is, by its files."""
+    return checkpoint_identity(options, TorchOptions.read(options.options).trust)
 
 
 QUANTIZERS = {"none": (), "int8": ("torchao", "accelerate"), "int4": ("bitsandbytes", "accelerate")}

@@ -12,9 +12,9 @@ import torch
 import transformers
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.checkpoints.fingerprints import fingerprint
 from evalsuite.backends.checkpoints.offline import without_network
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
-from evalsuite.backends.checkpoints.weights import fingerprint
 from evalsuite.backends.torch_hf.generic import ChatModel
 from evalsuite.backends.torch_hf.loading import Placement, placement
 from evalsuite.backends.torch_hf.memory import batch_limits, catch_out_of_memory, release
