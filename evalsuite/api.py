@@ -126,11 +126,11 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
 
     config = plan.config
     if config.devices:
-        answer_on_devices(config, observer or Silent())
-        return merge(config.whole_folder(), specs=config.specs, jobs=config.jobs or 1, command=command)
+        answer_on_devices(config, plan.whole_folder, observer or Silent())
+        return merge(plan.whole_folder, specs=config.specs, jobs=config.jobs or 1, command=command)
     outcome = execute(plan, observer, command)
     if config.shard is not None:
-        note = f"shard {config.shard} is answered; when all are: evalsuite merge {config.whole_folder()}"
+        note = f"shard {config.shard} is answered; when all are: evalsuite merge {plan.whole_folder}"
         return RunResult(outcome.folder, (), outcome.failures, [*outcome.notes, note])
     scored = score_run(outcome.folder, _registry(config.specs), jobs=config.jobs or 1, time_limit=config.time_limit)
     for note in scored.notes:

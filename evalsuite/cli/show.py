@@ -22,8 +22,8 @@ def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         say("  ".join([*cells, line[-1]]).rstrip())
 
 
-def _without(record: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key != name}
+def _without(record: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in names}
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
                 "task": task.spec.id,
                 "paper_name": task.spec.paper_name(),
                 "checkpoint": task.model,
-                "splits": [_without(dataclasses.asdict(split), "end") for split in task.splits],
+                "identity": dict(task.identity),
+                "splits": [_without(dataclasses.asdict(split), "end", "identity") for split in task.splits],
                 "max_new_tokens_left": task.work,
             }
             for task in plan.tasks

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from pathlib import Path
 
 from evalsuite.engine.observer import Observer
 from evalsuite.errors import BackendError
@@ -18,14 +19,14 @@ from evalsuite.settings.shards import Shard
 _SHOWN_LINES = 5
 
 
-def answer_on_devices(config: RunConfig, observer: Observer) -> None:
-    """Answer a share of the run on each of ``config.devices``, and wait for all.
+def answer_on_devices(config: RunConfig, folder: Path, observer: Observer) -> None:
+    """Answer a share of the run in ``folder`` on each of ``config.devices``, and wait for all.
 
     Each process sees its GPU alone. One that fails leaves the others to finish: the same run again resumes all of them.
     Raises BackendError with the last lines of those that failed.
     """
     names = config.devices or ()
-    settings = config_text(dataclasses.replace(config, devices=None, jobs=None, out=config.whole_folder()))
+    settings = config_text(dataclasses.replace(config, devices=None, jobs=None, out=folder))
     processes = [_start(settings, Shard(number, len(names)), name) for number, name in enumerate(names)]
     tails = [_follow(process, number, observer) for number, process in enumerate(processes)]
     try:
@@ -39,7 +40,6 @@ def answer_on_devices(config: RunConfig, observer: Observer) -> None:
     failed = [number for number, code in enumerate(codes) if code]
     if failed:
         said = "; ".join(f"{_name(number, names[number])}: {' / '.join(tails[number])}" for number in failed)
-        folder = config.whole_folder()
         raise BackendError(f"{len(failed)} of {len(names)} processes failed in {folder}: {said}")
 
 

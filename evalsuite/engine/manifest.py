@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
+from evalsuite.engine.identity import changes, changes_of_splits
 from evalsuite.errors import StoreError
 from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted, redacted_command, without_secrets
@@ -58,17 +59,38 @@ def check_resumable(plan: Plan) -> None:
         return
     manifest = read_manifest(plan.folder)
     config = plan.config
-    asked = {"backend": config.backend, "attributes": dict(config.attributes), "data": config.data}
-    now_asked = redacted(asked)
+    now_asked = redacted(json.loads(json.dumps(config.identity())))
     differences = [
-        f"{name} was {manifest['run'][name]!r}, now {value!r}"
-        for name, value in now_asked.items()
-        if manifest["run"][name] != value
+        f"{name} was {manifest['run'][name]!r}, now {now_asked[name]!r}"
+        for name in ("backend", "attributes", "data", "options")
+        if name in manifest["run"] and manifest["run"][name] != now_asked[name]
     ]
     for task in plan.tasks:
         if task.spec.id in manifest["tasks"]:
             differences += _differences(manifest["tasks"][task.spec.id], task)
     _refuse(plan.folder, differences)
+    changed = dict.fromkeys(
+        clause
+        for task in plan.tasks
+        if task.spec.id in manifest["tasks"]
+        for clause in _changed_models(manifest["tasks"][task.spec.id], task)
+    )
+    if changed:
+        raise StoreError(
+            f"{plan.folder}: {'; '.join(changed)} since this run was begun on {str(manifest.get('created'))[:10]}. Its "
+            "answers stay as they are. Choose another --out for the new ones (without --out every model gets a folder "
+            "of its own), or move the folder away."
+        )
+
+
+def _changed_models(before: Mapping[str, Any], task: TaskPlan) -> list[str]:
+    """What decides the answers of a task and is not what it was when the run was begun."""
+    now = {split.name: split.identity for split in task.splits}
+    whole = redacted(dict(task.identity))
+    return [
+        *changes(redacted(task.model), before.get("identity", whole), whole),
+        *changes_of_splits(before.get("identity_of_splits", {}), redacted(now)),
+    ]
 
 
 def _refuse_answers_of_unknown_origin(folder: Path) -> None:
@@ -177,6 +199,11 @@ def _entry(task: TaskPlan, config: RunConfig, before: Mapping[str, Any] | None) 
         "spec_digest": spec_digest(task.spec),
         "inference_digest": inference_digest(task.spec),
         "model": task.model,
+        "identity": dict(task.identity) or (before or {}).get("identity", {}),
+        "identity_of_splits": {
+            **(before or {}).get("identity_of_splits", {}),
+            **{split.name: dict(split.identity) for split in task.splits if split.identity},
+        },
         "data": {**task.fingerprint, "splits": {**splits, **task.fingerprint["splits"]}},
         "limit": str(config.limit) if config.limit else None,
         "stops": {**stops, **{split.name: split.stop for split in task.splits}},

@@ -89,7 +89,7 @@ def _check_same(shards: Sequence[Path], manifests: Sequence[Mapping[str, Any]]) 
 
 def _kept(manifest: Mapping[str, Any], task: str) -> Any:
     entry = manifest["tasks"].get(task)
-    return entry and {name: entry[name] for name in ("model", "inference_digest", "data", "stops")}
+    return entry and {name: entry[name] for name in ("model", "identity", "inference_digest", "data", "stops")}
 
 
 def _facts(manifest: Mapping[str, Any], model: str) -> Mapping[str, Any]:

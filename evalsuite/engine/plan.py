@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from evalsuite.backends.base import Facts
 from evalsuite.data import TaskData
 from evalsuite.settings.run import RunConfig
 from evalsuite.specs.schema import TaskSpec
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +18,9 @@ class SplitPlan:
     """One split of one task.
 
     total: examples to answer (None: known at the end), all of them or those of a shard. end: positions below which
-    they lie, where known. stop: the position at which a limit ends it. stored: answers
-    among them that are there already; errors: error rows among them, which are tried again.
+    they lie, where known. stop: the position at which a limit ends it. stored: answers among them that are there
+    already; errors: error rows among them, which are tried again. identity: what decides the answers of this split
+    alone (a file of predictions).
     """
 
     name: str
@@ -30,6 +29,7 @@ class SplitPlan:
     stored: int
     errors: int
     end: int | None = None
+    identity: Facts = field(default_factory=dict)
 
     @property
     def left(self) -> int | None:
@@ -38,11 +38,14 @@ class SplitPlan:
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
+    """One task. fingerprint: of its data. identity: which model answers, by its files."""
+
     spec: TaskSpec
     data: TaskData
     model: str | None
     fingerprint: Mapping[str, Any]
     splits: tuple[SplitPlan, ...]
+    identity: Facts = field(default_factory=dict)
 
     @property
     def work(self) -> int | None:
@@ -55,9 +58,13 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run: tasks grouped by the checkpoint they share, in the order in which they run."""
+    """A checked run: tasks grouped by the checkpoint they share, in the order in which they run.
+
+    whole_folder: of the run. folder: the same, or that of the shard inside of it.
+    """
 
     config: RunConfig
+    whole_folder: Path
     folder: Path
     tasks: tuple[TaskPlan, ...]
     warnings: tuple[str, ...] = field(default=())

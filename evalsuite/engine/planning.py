@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.backends import check_backend
-from evalsuite.backends.base import BackendOptions
+from evalsuite.backends import check_backend, identify_answers, identify_backend
+from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.data import TaskData, has_kind, open_task_data
 from evalsuite.engine import ray_options
+from evalsuite.engine.identity import Identities
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.plan import Plan, SplitPlan, TaskPlan
 from evalsuite.engine.precheck import refuse_broken_examples
@@ -61,18 +62,24 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
         with problems.collected(spec.id), concerning("data_dir" if config.data_dir else "data"):
             data[spec.id] = _open_data(spec, config, lock)
     problems.raise_any()
-    folder = config.folder()
+    identities = _identities(specs, models, config)
+    whole_folder = config.folder(identities.naming())
+    folder = whole_folder if config.shard is None else whole_folder / config.shard.folder
     tasks = tuple(
         TaskPlan(
             spec,
             data[spec.id],
             models[spec.id],
             data[spec.id].fingerprint(_splits(spec, config)),
-            tuple(_plan_split(spec.id, split, data[spec.id], config, folder) for split in _splits(spec, config)),
+            tuple(
+                _plan_split(spec.id, split, data[spec.id], config, folder, identities.splits[spec.id, split])
+                for split in _splits(spec, config)
+            ),
+            identities.models[models[spec.id]],
         )
         for spec in specs
     )
-    plan = Plan(config, folder, tasks, (*skipped, *_warnings(specs, config)))
+    plan = Plan(config, whole_folder, folder, tasks, (*skipped, *_warnings(specs, config)))
     check_resumable(plan)
     _check_disk(plan)
     if config.on_error == "stop":
@@ -153,6 +160,19 @@ def backend_options(config: RunConfig, model: str | None) -> BackendOptions:
     return BackendOptions(model, config.attributes, config.options)
 
 
+def _identities(specs: Sequence[TaskSpec], models: Mapping[str, str | None], config: RunConfig) -> Identities:
+    """Looked up at every plan, finished or not: old answers must never be shown as those of new weights."""
+    options = {model: backend_options(config, model) for model in dict.fromkeys(models.values())}
+    with concerning("model" if config.model else "backend"):
+        of_models = {model: identify_backend(config.backend, given) for model, given in options.items()}
+    of_splits = {
+        (spec.id, split): identify_answers(config.backend, options[models[spec.id]], spec.id, split)
+        for spec in specs
+        for split in _splits(spec, config)
+    }
+    return Identities(of_models, of_splits)
+
+
 def _check_metrics(spec: TaskSpec) -> None:
     for use in spec.metrics:
         load_metric(use.name, **use.parameters).check()
@@ -183,7 +203,7 @@ def _stored(folder: Path, task: str, split: str, stop: int | None) -> Count:
         return store.count(task, split, stop)
 
 
-def _plan_split(task: str, split: str, data: TaskData, config: RunConfig, folder: Path) -> SplitPlan:
+def _plan_split(task: str, split: str, data: TaskData, config: RunConfig, folder: Path, identity: Facts) -> SplitPlan:
     limit = config.limit
     is_share = limit is not None and limit.fraction is not None
     # Reading local annotations once more is cheap; reading a remote data set is not, unless a share of it is asked for.
@@ -194,7 +214,7 @@ def _plan_split(task: str, split: str, data: TaskData, config: RunConfig, folder
         total = stop if total is None else min(stop, total)
     count = _stored(folder, task, split, stop)
     share = total if total is None or config.shard is None else config.shard.of(total)
-    return SplitPlan(split, share, stop, count.stored - count.errors, count.errors, total)
+    return SplitPlan(split, share, stop, count.stored - count.errors, count.errors, total, identity)
 
 
 def _check_disk(plan: Plan) -> None:

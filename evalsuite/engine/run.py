@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.backends import create_backend
-from evalsuite.backends.base import Backend, BackendOptions
+from evalsuite.backends import create_backend, identify_backend
+from evalsuite.backends.base import Backend, BackendOptions, Facts
 from evalsuite.engine.flight import FlightRecorder, recording
+from evalsuite.engine.identity import changes
 from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
 from evalsuite.engine.plan import Plan, TaskPlan
 from evalsuite.engine.planning import backend_options
-from evalsuite.errors import StoreError
+from evalsuite.errors import BackendError, StoreError
 from evalsuite.runs.failures import describe_failure
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.lock import locked
@@ -93,7 +94,9 @@ def _lazy_backend(plan: Plan, model: str | None, session: Session, observer: Obs
     """The backend of one checkpoint, closed at the end when it was loaded."""
 
     def load() -> Backend | RayPool:
-        backend = _load(plan.config, backend_options(plan.config, model))
+        options = backend_options(plan.config, model)
+        backend = _load(plan.config, options)
+        _refuse_changed(plan, model, identify_backend(plan.config.backend, options))
         session.model_loaded(model, backend.describe())
         return backend
 
@@ -106,6 +109,13 @@ def _lazy_backend(plan: Plan, model: str | None, session: Session, observer: Obs
                 backend.loaded.close()
             except Exception as error:  # every answer is stored by now
                 observer.note(f"closing the backend: {describe_failure(plan.folder, str(model), error)}")
+
+
+def _refuse_changed(plan: Plan, model: str | None, now: Facts) -> None:
+    """Raise BackendError when the model's files are not those that were planned with: training may be writing them."""
+    planned = plan.by_model()[model][0].identity
+    if changed := changes(model, planned, now):
+        raise BackendError(f"{'; '.join(changed)} while the model was loaded; give the command again")
 
 
 def _run_one(

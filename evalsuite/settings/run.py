@@ -261,14 +261,12 @@ class RunConfig:
         """Replayed predictions need no pixels, so that references alone suffice."""
         return self.backend != "replay"
 
-    def folder(self) -> Path:
-        """The run folder, or that of the shard inside of it."""
-        whole = self.whole_folder()
-        return whole if self.shard is None else whole / self.shard.folder
-
-    def whole_folder(self) -> Path:
-        """The run folder, whatever share of it is asked for."""
-        return self.out if self.out is not None else Path("runs") / run_name(redacted(self.identity()))
+    def folder(self, models: Mapping[str, str]) -> Path:
+        """The run folder, whatever share of it is asked for. models: facts that tell its models from others."""
+        if self.out is not None:
+            return self.out
+        named = {**self.identity(), **({"models": dict(models)} if models else {})}
+        return Path("runs") / run_name(redacted(named))
 
     def plain(self, role: Role) -> dict[str, Any]:
         """Settings of one role as plain data; None where a setting was not given."""

@@ -55,7 +55,7 @@ def test_merged_shards_are_the_run_of_one_process(config: RunConfig, tmp_path: P
     alone = dataclasses.replace(config, out=tmp_path / "alone")
     expected = api.run_config(alone)
     merged = api.merge(run_all(config, count), specs=config.specs)
-    assert stored(config.folder()) == stored(alone.folder())
+    assert stored(config.folder({})) == stored(alone.folder({}))
     assert [dataclasses.replace(row, run="") for row in merged.rows] == [
         dataclasses.replace(row, run="") for row in expected.rows
     ]
@@ -73,7 +73,7 @@ def test_merging_again_changes_nothing(config: RunConfig) -> None:
 def test_a_merged_run_resumes_as_any_other(config: RunConfig) -> None:
     api.merge(run_all(config, 2), specs=config.specs)
     again = api.run_config(config)
-    assert again.value("own") is not None and len(stored(config.folder())) == len(ROWS) + 2
+    assert again.value("own") is not None and len(stored(config.folder({}))) == len(ROWS) + 2
 
 
 def test_shares_are_even_and_complete() -> None:
@@ -88,9 +88,9 @@ def test_shares_are_even_and_complete() -> None:
 
 def test_a_missing_shard_is_named(config: RunConfig) -> None:
     run_all(config, 3)
-    (config.folder() / "shard-1-of-3").rename(config.folder() / "elsewhere")
+    (config.folder({}) / "shard-1-of-3").rename(config.folder({}) / "elsewhere")
     with pytest.raises(StoreError, match="shard 1 of 3 is missing"):
-        api.merge(config.folder(), specs=config.specs)
+        api.merge(config.folder({}), specs=config.specs)
 
 
 def test_shards_of_another_run_are_refused(config: RunConfig) -> None:
@@ -98,7 +98,7 @@ def test_shards_of_another_run_are_refused(config: RunConfig) -> None:
     other = dataclasses.replace(config, shard=Shard(1, 2), attributes={"seed": 1})
     api.run_config(other)
     with pytest.raises(StoreError, match="shard-1-of-2: is not of the same run as shard-0-of-2: attributes differ"):
-        api.merge(config.folder(), specs=config.specs)
+        api.merge(config.folder({}), specs=config.specs)
 
 
 def test_a_shard_that_still_runs_is_waited_for_by_hand(config: RunConfig) -> None:

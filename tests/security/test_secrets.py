@@ -82,7 +82,7 @@ def test_a_run_is_not_named_after_a_secret() -> None:
     from evalsuite.settings.run import RunConfig
 
     names = [
-        RunConfig("x", model=f"https://me:{word}@h/v1", options={"api_key": word}).folder() for word in ("abc", "def")
+        RunConfig("x", model=f"https://me:{word}@h/v1", options={"api_key": word}).folder({}) for word in ("abc", "def")
     ]
     assert names[0] == names[1] and "abc" not in str(names[0])
 

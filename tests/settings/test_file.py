@@ -51,7 +51,7 @@ def test_a_printed_command_line_reads_back_as_itself(tmp_path: Path) -> None:
     config = run_config(from_words(WORDS))
     again = read_again(config, tmp_path)
     assert again == config
-    assert again.folder() == config.folder()
+    assert again.folder({}) == config.folder({})
 
 
 def test_every_setting_can_be_printed_and_read(tmp_path: Path) -> None:

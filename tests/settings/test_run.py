@@ -44,10 +44,10 @@ def test_only_a_share_depends_on_the_total() -> None:
 
 def test_the_folder_name_depends_on_what_changes_answers_only() -> None:
     base = RunConfig(backend="torch")
-    assert RunConfig(backend="torch", workers=7, max_errors=ErrorBudget(0)).folder() == base.folder()
-    assert RunConfig(backend="torch", attributes={"seed": 1}).folder() != base.folder()
-    assert RunConfig(backend="torch", data_scale=4).folder() != base.folder()
-    assert RunConfig(backend="torch", out=Path("x")).folder() == Path("x")
+    assert RunConfig(backend="torch", workers=7, max_errors=ErrorBudget(0)).folder({}) == base.folder({})
+    assert RunConfig(backend="torch", attributes={"seed": 1}).folder({}) != base.folder({})
+    assert RunConfig(backend="torch", data_scale=4).folder({}) != base.folder({})
+    assert RunConfig(backend="torch", out=Path("x")).folder({}) == Path("x")
 
 
 def test_an_unknown_kind_of_data_gets_a_suggestion() -> None:

@@ -15,8 +15,8 @@ SERVERS = {"vllm": "vLLM", "sglang": "SGLang", "llamacpp": "llama.cpp"}
 """``owned_by`` in the list of models -> name of the server."""
 
 IDENTIFYING = ("id", "root", "parent", "max_model_len", "meta", "sha", "model_sha", "revision", "quantization")
-"""Parts of an entry of the list that say which model it is (vLLM, SGLang, llama.cpp, TGI). ``created`` does not: in some
-servers it is the time of the question."""
+"""Parts of an entry of the list that say which model it is (vLLM, SGLang, llama.cpp, TGI). ``created`` does not: some
+servers give the time of the question."""
 
 
 @dataclass(frozen=True, slots=True)
