@@ -84,6 +84,7 @@ class MissingDependency(EvalsuiteError):
         self.needs, self.extra = needs, extra
         if extra:
             way_out = f"pip install 'evalsuite[{extra}]'"
+        self.way_out = way_out
         super().__init__(f"{what} needs {needs!r}, which is not installed: {way_out}")
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.needs import Needs
 from evalsuite.backends.settings import Settings
 from evalsuite.types import Generation, JsonValue, Request
+
+NEEDS = Needs()
 
 
 class EchoBackend:

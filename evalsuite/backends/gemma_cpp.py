@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 from evalsuite.backends.base import BackendOptions, BatchLimits, Facts, Prepared
 from evalsuite.backends.checkpoints.fingerprints import digest
 from evalsuite.backends.checkpoints.identity import file_facts
+from evalsuite.backends.needs import Needs, Program
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import BackendError, ExampleError, UsageError
 from evalsuite.media.preparation import prepare_frames
@@ -33,6 +33,8 @@ from evalsuite.types import Generation, JsonValue, Request
 SIZES, RESOLUTIONS = ("3B", "10B"), (224, 448)
 """What gemma.cpp has a configuration for (its ``gemma/configs.cc``)."""
 PATCH = 14
+PROGRAM = Program("gemma", option="binary", source="build gemma.cpp")
+NEEDS = Needs(program=PROGRAM, given=("--model WEIGHTS.sbs",))
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class GemmaCppOptions:
         """Raises UsageError for an unknown name or a wrong value."""
         settings = Settings("gemma_cpp", values)
         options = cls(
-            binary=settings.text("binary", "gemma"),
+            binary=settings.text("binary", PROGRAM.name),
             tokenizer=settings.text("tokenizer", "") or None,
             threads=settings.integer("threads", None),
             processes=settings.integer("processes", None) or 1,
@@ -99,12 +101,9 @@ class _Program:
     @classmethod
     def find(cls, options: BackendOptions) -> _Program:
         settings = GemmaCppOptions.read(options.options)
-        found = shutil.which(os.path.expanduser(settings.binary))
+        found = PROGRAM.find(settings.binary)
         if found is None:
-            raise BackendError(
-                f"backend gemma_cpp: there is no program {settings.binary!r}. Build gemma.cpp and give "
-                "--option binary=PATH/TO/gemma (docs/backends.md)"
-            )
+            raise BackendError(f"backend gemma_cpp: there is no program {settings.binary!r}: {PROGRAM.way_out}")
         if options.model is None:
             raise UsageError("backend gemma_cpp: --model is the weights file, such as paligemma2-3b-mix-224.sbs")
         weights = Path(options.model).expanduser()

@@ -35,7 +35,7 @@ VERBS: dict[str, str] = {
     "metrics": "List, show and verify metrics.",
     "ratings": "Have the sentences of captions rated, by people or by a judging model.",
     "bench": "Time a backend on this machine, and compare it with float32.",
-    "doctor": "Say what is installed, what is missing, and which tasks that blocks.",
+    "doctor": "Say which backends can run here, what is missing, and which tasks that blocks.",
 }
 
 

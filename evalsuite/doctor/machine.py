@@ -1,4 +1,4 @@
-"""What of evalsuite works on this machine: packages by extra, programs, and what their absence blocks."""
+"""The machine in a few facts, and its GPUs as their driver names them; no framework is asked."""
 
 from __future__ import annotations
 
@@ -6,131 +6,63 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import subprocess
 import sys
-from dataclasses import dataclass
 from typing import Any
 
-from evalsuite._version import __version__
+from evalsuite.installed import version_of
+
+SECONDS = 20  # nvidia-smi wakes GPUs that sleep
 
 
-@dataclass(frozen=True, slots=True)
-class _Need:
-    """A package, the extra that brings it (None: the plain install), and what it is for."""
+def machine() -> dict[str, Any]:
+    """python, platform, cores, memory_gb; gpus by name, and notes on why there are none or who cannot use them."""
+    import psutil
 
-    name: str
-    extra: str | None
-    purpose: str
-
-
-NEEDS = (
-    _Need("numpy", None, "everything"),
-    _Need("click", None, "the command line"),
-    _Need("rich", None, "tables and progress"),
-    _Need("pydantic", None, "task specs"),
-    _Need("pillow", None, "images"),
-    _Need("datasets", None, "--data hub"),
-    _Need("pyarrow", None, "results.parquet, Parquet data"),
-    _Need("scipy", None, "metrics"),
-    _Need("numba", None, "TEDS, intervals"),
-    _Need("lxml", None, "TEDS"),
-    _Need("rapidfuzz", None, "ANLS, TEDS"),
-    _Need("pycocotools", None, "polygon masks"),
-    _Need("rdkit", None, "molecules"),
-    _Need("shapely", None, "text spotting"),
-    _Need("jinja2", None, "HTML report"),
-    _Need("torch", "torch", "--backend torch"),
-    _Need("transformers", "torch", "--backend torch"),
-    _Need("openvino", "cpu", "--backend cpu"),
-    _Need("sentencepiece", "torch", "checkpoints that carry only tokenizer.model"),
-    _Need("jax", "jax", "--backend jax"),
-    _Need("av", "torch", "video files (video tasks with --data hub or files)"),
-    _Need("radgraph", "radgraph", "RadGraph F1"),
-    _Need("pycocoevalcap", "java-captions", "METEOR and SPICE"),
-)
-
-
-def examine() -> dict[str, Any]:
-    """Facts as plain data: machine, packages, and one line per thing that is blocked."""
-    versions = {need.name: _version(need.name) for need in NEEDS}
+    gpus, notes = _gpus()
     return {
-        "evalsuite": __version__,
-        "machine": {
-            "python": sys.version.split()[0],
-            "platform": platform.platform(),
-            "cores": os.cpu_count(),
-            "memory_gb": _memory_gb(),
-            "accelerator": _accelerator(),
-        },
-        "packages": [
-            {"name": need.name, "extra": need.extra, "installed": versions[need.name], "blocks": need.purpose}
-            for need in NEEDS
-        ],
-        "programs": {"java": shutil.which("java")},
-        "blocked": [*_blocked_by_packages(versions), *_blocked_tasks(versions)],
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "memory_gb": float(round(psutil.virtual_memory().total / 2**30, 1)),
+        "gpus": gpus,
+        "notes": notes,
     }
 
 
-def _blocked_by_packages(versions: dict[str, str | None]) -> list[str]:
-    lines = []
-    for need in NEEDS:
-        if versions[need.name] is None:
-            install = (
-                f"pip install 'evalsuite[{need.extra}]'" if need.extra else "pip install --force-reinstall evalsuite"
-            )
-            lines.append(f"{need.purpose}: {need.name} is missing ({install})")
-    if versions["pycocoevalcap"] is not None and shutil.which("java") is None:
-        lines.append("METEOR and SPICE: the program java is missing (install a Java runtime)")
-    return lines
-
-
-def _blocked_tasks(versions: dict[str, str | None]) -> list[str]:
-    """Tasks whose metrics or data cannot work here, by id."""
-    from evalsuite.errors import EvalsuiteError
-    from evalsuite.metrics import load_metric
-    from evalsuite.specs import TaskRegistry
-    from evalsuite.specs.overrides import with_metric_options
-
-    lines = []
+def _gpus() -> tuple[list[str], list[str]]:
+    """NVIDIA's, else Apple's. Others are not looked for."""
+    if sys.platform == "darwin":
+        return (["Apple"], []) if platform.machine() == "arm64" else ([], [])
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return [], ["the program nvidia-smi is not here"]
+    command = [program, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     try:
-        specs = TaskRegistry().select("all")
-    except EvalsuiteError as error:  # a package that joins broken specs
-        lines.append(str(error))
-        specs = TaskRegistry(plugins=False).select("all")
-    for spec in specs:
-        for use in with_metric_options(spec, {}).metrics:  # without the optional ones
-            try:
-                load_metric(use.name, **use.parameters).check()
-            except EvalsuiteError as error:
-                lines.append(f"task {spec.id}: {error}")
-                continue
-            if caution := load_metric(use.name, **use.parameters).caution():
-                lines.append(f"published values of task {spec.id}: {caution}")
-        if spec.fields.video and versions["av"] is None:
-            lines.append(f"task {spec.id} with --data hub or files: av is missing (pip install 'evalsuite[torch]')")
-    return lines
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [], [f"{program} does not answer ({error})"]
+    if done.returncode:
+        return [], [f"{program} says: {' '.join((done.stdout + done.stderr).split()):.300}"]
+    gpus = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+    return gpus, _notes() if gpus else ["nvidia-smi names none"]
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _notes() -> list[str]:
+    """Why GPUs that are there may not be used."""
+    notes = []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        notes.append(f"CUDA_VISIBLE_DEVICES={visible!r} says which of them programs see")
+    torch = version_of("torch") or ""
+    if torch.endswith("+cpu"):
+        notes.append(f"torch {torch} is built for CPUs and uses none: install a CUDA build (https://pytorch.org)")
+    if version_of("jax") and not _has_distribution("jax-cuda"):
+        notes.append("jax is installed without CUDA and uses none: pip install 'jax[cuda12]' (or cuda13)")
+    return notes
 
 
-def _memory_gb() -> float:
-    import psutil
-
-    return float(round(psutil.virtual_memory().total / 2**30, 1))
-
-
-def _accelerator() -> str:
-    """What torch would compute on, where torch is installed."""
-    if _version("torch") is None:
-        return "not known (torch is not installed)"
-    try:
-        import torch
-    except Exception as error:  # an installation that does not fit this machine fails in many ways
-        return f"not known (torch cannot be imported: {error})"
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    return "Apple GPU" if torch.backends.mps.is_available() else "none"
+def _has_distribution(start: str) -> bool:
+    """Whether a package is installed whose name begins so: ``jax-cuda12-plugin`` and its successors."""
+    names = (found.metadata["Name"] for found in importlib.metadata.distributions())
+    return any(name.lower().replace("_", "-").startswith(start) for name in names if name)

@@ -1,4 +1,4 @@
-"""The verbs that list: tasks, metrics, doctor; and the help."""
+"""The verbs that list: tasks, metrics; and the help."""
 
 from __future__ import annotations
 
@@ -78,11 +78,3 @@ def test_show_explains_a_metric(evalsuite: Call, name: str) -> None:
 def test_metrics_as_json(evalsuite: Call) -> None:
     metrics = {metric["name"]: metric for metric in json.loads(evalsuite("metrics", "--json").stdout)}
     assert metrics["anls"]["signature"].startswith("anls|v1|")
-
-
-def test_doctor_names_what_is_missing_and_the_way_out(evalsuite: Call) -> None:
-    found = json.loads(evalsuite("doctor", "--json").stdout)
-    missing = {item["name"] for item in found["packages"] if item["installed"] is None}
-    assert "numpy" not in missing
-    for name in missing:
-        assert any(name in line and "pip install" in line for line in found["blocked"])

@@ -5,18 +5,18 @@ Nothing here imports jax until ``create`` is called, or a device is asked for.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.backends.jax_paligemma.checkpoint import check_checkpoint, identity_of
 from evalsuite.backends.jax_paligemma.options import JaxOptions
-from evalsuite.errors import MissingDependency
+from evalsuite.backends.needs import Needs, Packages
 
 if TYPE_CHECKING:
     from evalsuite.backends.jax_paligemma.backend import JaxBackend
 
-NEEDED = ("jax", "transformers", "tokenizers", "safetensors")  # transformers reads the tokenizers
+PACKAGES = Packages("jax", ("jax", "transformers", "tokenizers", "safetensors"))  # transformers reads the tokenizers
+NEEDS = Needs(PACKAGES)
 
 
 def check(options: BackendOptions) -> None:
@@ -24,9 +24,7 @@ def check(options: BackendOptions) -> None:
 
     jax itself is loaded only to see whether devices that were asked for are there.
     """
-    for package in NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependency("backend 'jax'", needs=package, extra="jax")
+    PACKAGES.require("backend 'jax'")
     settings = JaxOptions.read(options.options)
     check_checkpoint(options, settings)
     if settings.device not in ("auto", "cpu") or settings.devices is not None:

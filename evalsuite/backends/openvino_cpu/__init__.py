@@ -6,30 +6,28 @@ imports openvino until ``create`` is called, so that planning stays fast.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model, resolve
+from evalsuite.backends.needs import Needs, Packages
 from evalsuite.backends.openvino_cpu.options import CpuOptions
 from evalsuite.backends.openvino_cpu.shape import require_paligemma
-from evalsuite.errors import MissingDependency
 
 if TYPE_CHECKING:
     from evalsuite.backends.openvino_cpu.backend import CpuBackend
 
 __all__ = ["check", "create", "identity"]
 
-NEEDED = ("openvino", "transformers", "tokenizers")
+PACKAGES = Packages("cpu", ("openvino", "transformers", "tokenizers"))
+NEEDS = Needs(PACKAGES)
 
 
 def check(options: BackendOptions) -> None:
     """Raise MissingDependency, UsageError or BackendError now, without loading any weights."""
-    for package in NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependency("backend 'cpu'", needs=package, extra="cpu")
+    PACKAGES.require("backend 'cpu'")
     CpuOptions.read(options.options)
     check_model(options)
     if options.model is not None and Path(options.model).expanduser().is_dir():

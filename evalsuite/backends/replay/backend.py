@@ -21,10 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Facts, Prepared
+from evalsuite.backends.needs import Needs
 from evalsuite.backends.replay.files import Fields, file_digest, listed, read_predictions
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import DataError, UnknownName, UsageError
 from evalsuite.types import ExampleKey, Generation, JsonValue, Request
+
+NEEDS = Needs(given=("--predictions FILE",))
 
 SKIPPED = "skipped: no prediction"
 """The error of a generation that is left out under ``missing=skip``; its ``skipped`` is set."""
@@ -236,7 +239,7 @@ def _configured(options: BackendOptions) -> ReplayBackend:
     duplicates = settings.choice("duplicates", ("refuse", "first", "last"), "refuse")
     settings.finish()
     if not template:
-        raise UsageError("backend 'replay' needs the file of predictions: --predictions FILE")
+        raise UsageError(f"backend 'replay' needs the file of predictions: {' '.join(NEEDS.given)}")
     return ReplayBackend(template, fields=fields, missing=missing, duplicates=duplicates, attributes=options.attributes)
 
 

@@ -6,10 +6,14 @@ Nothing but the standard library is needed: requests go through ``http.client`` 
 from __future__ import annotations
 
 from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.needs import Needs
 from evalsuite.backends.server.backend import Connection, ServerBackend
+from evalsuite.backends.server.endpoint import ADDRESS
 from evalsuite.backends.server.options import ServerOptions
 
-__all__ = ["ServerBackend", "check", "create", "identity"]
+__all__ = ["NEEDS", "ServerBackend", "check", "create", "identity"]
+
+NEEDS = Needs(given=(ADDRESS,))
 
 
 def check(options: BackendOptions) -> None:

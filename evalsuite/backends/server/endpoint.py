@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from evalsuite.errors import UsageError
 
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
+ADDRESS = "--option url=http://127.0.0.1:8000/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Endpoint:
         'https://example.org/v1'
         """
         if not url:
-            raise UsageError("backend server: give its address, such as --option url=http://127.0.0.1:8000/v1")
+            raise UsageError(f"backend server: give its address, such as {ADDRESS}")
         wrong = "backend server: option url is not valid."
         try:
             parts = urllib.parse.urlsplit(url.strip())

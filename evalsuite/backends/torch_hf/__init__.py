@@ -5,25 +5,29 @@ Nothing here imports torch until ``create`` is called, so that planning stays fa
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
-import re
 from typing import TYPE_CHECKING
 
 from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model
+from evalsuite.backends.needs import Needs, Packages
 from evalsuite.backends.torch_hf.options import TorchOptions
-from evalsuite.errors import MissingDependency
 
 if TYPE_CHECKING:
     from evalsuite.backends.torch_hf.backend import TorchBackend
 
 __all__ = ["check", "check_model", "create", "identity"]
 
-NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
-OLDEST_TRANSFORMERS = (5, 20)  # tested from here on; before 5.4 embeddings are scaled elsewhere
+PACKAGES = Packages("torch", ("torch", "transformers", "tokenizers", "safetensors"))
+NEEDS = Needs(
+    PACKAGES,
+    options={
+        "quantization=int8": Packages("quantized", ("torch", "torchao", "accelerate")),
+        "quantization=int4": Packages("quantized", ("torch", "bitsandbytes", "accelerate")),
+        "device_map=auto": Packages("quantized", ("accelerate",)),
+    },
+)
 
 
 def check(options: BackendOptions) -> None:
@@ -31,7 +35,7 @@ def check(options: BackendOptions) -> None:
 
     torch itself is loaded only to see whether a device that was asked for is there.
     """
-    require_packages()
+    PACKAGES.require("backend 'torch'")
     settings = TorchOptions.read(options.options)
     _require_for(settings)
     check_model(options, settings.trust)
@@ -57,26 +61,11 @@ def identity(options: BackendOptions) -> Facts:
     return checkpoint_identity(options, TorchOptions.read(options.options).trust)
 
 
-QUANTIZERS = {"none": (), "int8": ("torchao", "accelerate"), "int4": ("bitsandbytes", "accelerate")}
-
-
 def _require_for(settings: TorchOptions) -> None:
     """The packages that a quantization or a spread over devices needs."""
-    spread = ("accelerate",) if settings.device_map == "auto" else ()
-    for package in (*QUANTIZERS[settings.quantization], *spread):
-        if importlib.util.find_spec(package) is None:
-            what = f"option quantization={settings.quantization}, device_map={settings.device_map}"
-            raise MissingDependency(what, needs=package, extra="quantized")
-
-
-def require_packages() -> None:
-    for package in NEEDED:
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependency("backend 'torch'", needs=package, extra="torch")
-    version = importlib.metadata.version("transformers")
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_TRANSFORMERS:
-        oldest = ".".join(map(str, OLDEST_TRANSFORMERS))
-        raise MissingDependency(f"backend 'torch' (found transformers {version})", f"transformers>={oldest}", "torch")
+    for option in (f"quantization={settings.quantization}", f"device_map={settings.device_map}"):
+        if option in NEEDS.options:
+            NEEDS.options[option].require(f"option {option}")
 
 
 def use_passive_waiting() -> None:
