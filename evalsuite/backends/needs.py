@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from evalsuite.backends.installed import OURS, Package, look, requirements
 from evalsuite.errors import MissingDependency
-from evalsuite.installed import OURS, Package, look, requirements
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import importlib.metadata
 import sys
 
 from evalsuite.backends import BACKENDS, backend_module, package_of, plug_ins
+from evalsuite.backends.installed import look, requirements
 from evalsuite.backends.needs import Needs
 from evalsuite.doctor.findings import Finding
 from evalsuite.errors import BackendError
-from evalsuite.installed import look, requirements
 
 
 def backends() -> list[Finding]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any
 
-from evalsuite.installed import version_of
+from evalsuite.backends.installed import version_of
 
 SECONDS = 20  # nvidia-smi wakes GPUs that sleep
 

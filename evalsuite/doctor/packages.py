@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evalsuite.installed import Package, look, requirements
+from evalsuite.backends.installed import Package, look, requirements
 
 EXTRAS = {
     "": "everything",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evalsuite.backends.installed import version_of
 from evalsuite.errors import EvalsuiteError
-from evalsuite.installed import version_of
 from evalsuite.metrics import load_metric
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.overrides import with_metric_options

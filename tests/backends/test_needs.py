@@ -12,9 +12,9 @@ import pytest
 
 from evalsuite.backends import BACKENDS, backend_module, check_backend
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.installed import requirements
 from evalsuite.backends.needs import Needs, Packages, Program
 from evalsuite.errors import BackendError, MissingDependency
-from evalsuite.installed import requirements
 
 NEEDS: dict[str, Needs] = {name: backend_module(name).NEEDS for name in BACKENDS}
 DECLARED = [(name, package) for name, needs in NEEDS.items() if needs.packages for package in needs.packages.names]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.installed import Package, look, requirements
+from evalsuite.backends.installed import Package, look, requirements
 
 
 @pytest.mark.parametrize(
