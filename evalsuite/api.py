@@ -122,6 +122,7 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
     from evalsuite.engine.devices import answer_on_devices
     from evalsuite.engine.run import execute
+    from evalsuite.engine.shares import merge_note
     from evalsuite.scoring.run import score_run
 
     config = plan.config
@@ -130,7 +131,7 @@ def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str
         return merge(plan.whole_folder, specs=config.specs, jobs=config.jobs or 1, command=command)
     outcome = execute(plan, observer, command)
     if config.shard is not None:
-        note = f"shard {config.shard} is answered; when all are: evalsuite merge {plan.whole_folder}"
+        note = merge_note(config.shard, plan.whole_folder)
         return RunResult(outcome.folder, (), outcome.failures, [*outcome.notes, note])
     scored = score_run(outcome.folder, _registry(config.specs), jobs=config.jobs or 1, time_limit=config.time_limit)
     for note in scored.notes:

@@ -88,6 +88,27 @@ def _by_message(failures: Mapping[str, str]) -> dict[str, list[str]]:
     return tasks
 
 
+def _say_failures(result: RunResult) -> None:
+    for message, tasks in _by_message(result.failures).items():
+        say(f"failed: {', '.join(tasks)}: {message}", err=True)
+
+
+def print_share(result: RunResult, plan: Plan, *, as_json: bool) -> None:
+    """That a share of a run has no results of its own, and what is due before there are any."""
+    if as_json:
+        say_json(
+            {
+                "shard": str(plan.config.shard),
+                "folder": str(result.folder),
+                "failures": dict(result.failures),
+                "notes": list(result.notes),
+                "merge": str(plan.whole_folder),
+            }
+        )
+    _say_failures(result)
+    say(f"note: {result.notes[-1]}", err=True)  # those before it were told as they came
+
+
 def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
     """The table of each run, its report's path, and why tasks failed; as JSON, one array with the rows of all."""
     if as_json:
@@ -96,7 +117,6 @@ def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
     for result in results:
         if result.rows and not as_json:
             print_rows(result.rows)
-        for message, tasks in _by_message(result.failures).items():
-            say(f"failed: {', '.join(tasks)}: {message}", err=True)
+        _say_failures(result)
         if result.report is not None:
             say(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import heapq
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from evalsuite.engine.shares import shares_in
 from evalsuite.errors import StoreError
 from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted_command
@@ -20,7 +20,6 @@ from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.types import Prediction
 
-_FOLDER = re.compile(r"shard-(\d+)-of-(\d+)")
 _BATCH = 512
 
 
@@ -55,23 +54,24 @@ def _copy(store: PredictionStore, parts: Sequence[PredictionStore], task: str, s
 
 def _shards(folder: Path) -> list[Path]:
     """The folders of all shards, in order. Raises StoreError when they are not complete."""
-    found: dict[int, dict[int, Path]] = {}
-    for path in folder.glob("shard-*-of-*"):
-        if (match := _FOLDER.fullmatch(path.name)) and path.is_dir():
-            found.setdefault(int(match[2]), {})[int(match[1])] = path
+    found = shares_in(folder)
     if not found:
         raise StoreError(f"{folder}: holds no shards; make them with: evalsuite run --shard 0/N --out {folder}")
     if len(found) > 1:
-        counts = ", ".join(map(str, sorted(found)))
+        counts = ", ".join(str(shares.count) for shares in found)
         raise StoreError(f"{folder}: holds shards of runs in {counts} parts; move all but one kind away")
-    ((count, shards),) = found.items()
-    missing = [str(number) for number in range(count) if number not in shards]
-    if missing:
-        raise StoreError(f"{folder}: shard {', '.join(missing)} of {count} is missing; run it with the same command")
-    busy = [path.name for path in shards.values() if is_locked(path)]
+    (shares,) = found
+    if shares.missing:
+        numbers = ", ".join(map(str, shares.missing))
+        raise StoreError(
+            f"{folder}: shard {numbers} of {shares.count} is missing: it was never begun. Give the same command with "
+            f"--shard {shares.missing[0]}/{shares.count}; or, when a launcher's variables cut the run and nobody answers the "
+            "rest, give it with --shard none and another --out for a whole run"
+        )
+    busy = [path.name for path in shares.folders.values() if is_locked(path)]
     if busy:
         raise StoreError(f"{folder}: {', '.join(sorted(busy))} still runs")
-    return [shards[number] for number in range(count)]
+    return [shares.folders[number] for number in range(shares.count)]
 
 
 def _check_same(shards: Sequence[Path], manifests: Sequence[Mapping[str, Any]]) -> None:

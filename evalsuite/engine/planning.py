@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from evalsuite.engine.identity import Identities
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.plan import Plan, SplitPlan, TaskPlan
 from evalsuite.engine.precheck import refuse_broken_examples
+from evalsuite.engine.shares import share_note
 from evalsuite.errors import EvalsuiteError, SeveralErrors, StoreError, UnknownName, UsageError, concerning
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric
@@ -37,6 +39,8 @@ FREE_SPACE_RESERVE = 50 << 20
 
 def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
     """Check a run completely. Raises one error that names everything that is wrong with models, metrics and data."""
+    if config.shard is not None and config.shard.count == 1:
+        config = dataclasses.replace(config, shard=None)
     with concerning("tasks"):
         selected = registry.select(config.tasks)
     specs, skipped = _with_data(_with_splits(selected, config), config)
@@ -79,7 +83,9 @@ def make_plan(config: RunConfig, registry: TaskRegistry) -> Plan:
         )
         for spec in specs
     )
-    plan = Plan(config, whole_folder, folder, tasks, (*skipped, *_warnings(specs, config)))
+    share = [] if config.devices else [share_note(config.shard, whole_folder)]
+    notes = (note for note in (*share, *skipped, *_warnings(specs, config)) if note)
+    plan = Plan(config, whole_folder, folder, tasks, tuple(notes))
     check_resumable(plan)
     _check_disk(plan)
     if config.on_error == "stop":

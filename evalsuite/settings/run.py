@@ -174,8 +174,8 @@ class RunConfig:
         kinds.SHARD,
         Role.WORK,
         None,
-        "Answer share I (from 0) of N alone; see evalsuite merge.",
-        metavar="I/N",
+        "Answer share I (from 0) of N alone; see evalsuite merge. none: the whole run, whatever a launcher says.",
+        metavar="I/N|none",
         shown_default="what torchrun or srun says",
     )
     devices: tuple[str, ...] | None = setting(

@@ -8,40 +8,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evalsuite.errors import UsageError
 
-LAUNCHERS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
-"""Variables in which torchrun and srun say which process of how many this is."""
+LAUNCHERS = (("RANK", "WORLD_SIZE", "torchrun"), ("SLURM_PROCID", "SLURM_NTASKS", "srun"))
+"""Variables in which a launcher says which process of how many this is. Its children inherit them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Share ``number`` (from 0) of ``count``.
+    """Share ``number`` (from 0) of ``count``. said_by: who cut the run, where it was not the user, in words.
 
-    >>> Shard.parse("1/4"), [Shard(1, 4).of(n) for n in (0, 1, 2, 9)]
-    (Shard(number=1, count=4), [0, 0, 1, 2])
+    >>> str(Shard.parse("1/4")), [Shard(1, 4).of(n) for n in (0, 1, 2, 9)]
+    ('1/4', [0, 0, 1, 2])
     """
 
     number: int
     count: int
+    said_by: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """``"0/4"`` to ``"3/4"``. Raises UsageError."""
+        """``"0/4"`` to ``"3/4"``, or ``"none"`` for the whole, whatever a launcher says. Raises UsageError."""
+        if text.strip() == "none":
+            return cls(0, 1)
         found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
         if not found or int(found[1]) >= int(found[2]):
-            raise UsageError(f"--shard {text}: give a number from 0 and a count, such as 0/4 to 3/4")
+            raise UsageError(f"--shard {text}: give a number from 0 and a count, such as 0/4 to 3/4, or none")
         return cls(int(found[1]), int(found[2]))
 
     @classmethod
     def from_launcher(cls, environment: Mapping[str, str]) -> Shard | None:
         """What torchrun or srun says; None for a single process."""
-        for number, count in LAUNCHERS:
+        for number, count, launcher in LAUNCHERS:
             if environment.get(number, "").isdigit() and environment.get(count, "").isdigit():
-                shard = cls(int(environment[number]), int(environment[count]))
-                return shard if shard.count > 1 else None
+                said = f"{number}={environment[number]} and {count}={environment[count]} are set ({launcher})"
+                shard = cls(int(environment[number]), int(environment[count]), said)
+                return shard if shard.count > 1 and shard.number < shard.count else None
         return None
 
     @property

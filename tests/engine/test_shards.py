@@ -142,9 +142,12 @@ def test_srun_and_merge_from_the_command_line(
 ) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "2")
     command = ("run", "--backend", "echo", "--tasks", "docvqa", "--limit", "5", "--out", "run", "--quiet")
-    for number in ("0", "1"):
+    for number, waiting in (("0", "share 1 was never begun"), ("1", "all shares are there")):
         monkeypatch.setenv("SLURM_PROCID", number)
-        assert evalsuite(*command).returncode == 0
+        done = evalsuite(*command)
+        assert done.returncode == 0
+        assert f"answers share {number} of 2 alone, because SLURM_PROCID={number} and SLURM_NTASKS=2" in done.stderr
+        assert f"evalsuite merge run gives them ({waiting}" in done.stderr or f": {waiting})" in done.stderr
     monkeypatch.delenv("SLURM_NTASKS")
     done = evalsuite("merge", "run", "--json")
     assert done.returncode == 0, done.stderr
@@ -173,3 +176,46 @@ def test_nothing_of_this_changes_a_single_process(tmp_path: Path) -> None:
     assert "SLURM_PROCID" not in os.environ
     result = evalsuite.run("docvqa", backend="echo", limit=3, out=tmp_path / "run")
     assert result.ok and len(result.rows) > 0
+
+
+class TestAProcessThatInheritsALaunchersVariables:
+    """A job script without srun, or a child of a training job: nobody else will answer the other shares."""
+
+    COMMAND = ("run", "--backend", "echo", "--tasks", "docvqa", "--limit", "8", "--out", "run", "--quiet")
+
+    @pytest.fixture(autouse=True)
+    def launched(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RANK", "0")
+        monkeypatch.setenv("WORLD_SIZE", "4")
+
+    def test_it_says_which_share_it_takes_and_what_is_due(self, evalsuite: Callable[..., Any]) -> None:
+        done = evalsuite(*self.COMMAND, "--json")
+        told = json.loads(done.stdout)
+        assert (told["shard"], told["merge"]) == ("0/4", "run")
+        assert "shares 1, 2 and 3 were never begun" in told["notes"][-1]
+        assert "RANK=0 and WORLD_SIZE=4 are set (torchrun)" in done.stderr and "--shard none" in done.stderr
+        again = evalsuite(*self.COMMAND)
+        assert "shares 1, 2 and 3 were never begun" in again.stderr
+        merge = evalsuite("merge", "run")
+        assert merge.returncode == 1
+        assert "shard 1, 2, 3 of 4 is missing: it was never begun" in merge.stderr and "--shard none" in merge.stderr
+
+    def test_shard_none_takes_the_whole(self, evalsuite: Callable[..., Any]) -> None:
+        evalsuite(*self.COMMAND)
+        done = evalsuite(*self.COMMAND, "--shard", "none", "--json")
+        assert json.loads(done.stdout)[0]["n"] == 8
+        assert "run holds shares of this run (1 of 4), which a whole run does not use" in done.stderr
+
+    def test_a_whole_run_of_later_is_told_of_the_shares(
+        self, evalsuite: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        evalsuite(*self.COMMAND)
+        monkeypatch.delenv("RANK")
+        plan = json.loads(evalsuite(*self.COMMAND, "--dry-run", "--json").stdout)
+        assert any("evalsuite merge run" in warning for warning in plan["warnings"])
+
+
+def test_variables_that_fit_no_process_cut_nothing() -> None:
+    assert Shard.from_launcher({"RANK": "4", "WORLD_SIZE": "4"}) is None
+    assert Shard.from_launcher({"SLURM_NTASKS": "4"}) is None
+    assert Shard.parse("none").count == 1

@@ -64,7 +64,7 @@ def _asked(words: dict[str, Any], file: ConfigFile | None) -> RunConfig:
 
 def _run(config: RunConfig, *, dry_run: bool, as_json: bool, quiet: bool) -> int:
     from evalsuite import api
-    from evalsuite.cli.show import plan_as_json, print_plan, print_results
+    from evalsuite.cli.show import plan_as_json, print_plan, print_results, print_share
 
     config = dataclasses.replace(_own_share(config), jobs=config.jobs or os.cpu_count() or 1)
     plan = api.plan(config)
@@ -78,7 +78,10 @@ def _run(config: RunConfig, *, dry_run: bool, as_json: bool, quiet: bool) -> int
         return 0
     with _observer(quiet) as observer:
         result = api.run_plan(plan, observer, sys.argv)
-    print_results([result], as_json=as_json)
+    if plan.config.shard is None:
+        print_results([result], as_json=as_json)
+    else:
+        print_share(result, plan, as_json=as_json)
     return 0 if result.ok else 1
 
 
@@ -89,7 +92,7 @@ def _own_share(config: RunConfig) -> RunConfig:
     if config.devices:
         return config
     shard = config.shard or Shard.from_launcher(os.environ)
-    return dataclasses.replace(config, shard=None if shard is None or shard.count == 1 else shard)
+    return dataclasses.replace(config, shard=shard)
 
 
 def _observer(quiet: bool) -> Any:
