@@ -65,8 +65,8 @@ def _shards(folder: Path) -> list[Path]:
         numbers = ", ".join(map(str, shares.missing))
         raise StoreError(
             f"{folder}: shard {numbers} of {shares.count} is missing: it was never begun. Give the same command with "
-            f"--shard {shares.missing[0]}/{shares.count}; or, when a launcher's variables cut the run and nobody answers the "
-            "rest, give it with --shard none and another --out for a whole run"
+            f"--shard {shares.missing[0]}/{shares.count}; or, when a launcher's variables cut the run and nobody "
+            "answers the rest, give it with --shard none and another --out for a whole run"
         )
     busy = [path.name for path in shares.folders.values() if is_locked(path)]
     if busy:
