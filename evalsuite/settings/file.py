@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import EvalsuiteError, SeveralErrors, SpecError, UsageError, did_you_mean
-from evalsuite.files.places import Place
+from evalsuite.files.places import Problem
 from evalsuite.files.yaml_reader import Document, read_yaml, scalar, shown
 from evalsuite.settings.giving import ALL, Given
 from evalsuite.settings.run import SETTINGS, RunConfig
@@ -51,29 +51,38 @@ class ConfigFile:
 def read_config(path: Path) -> ConfigFile:
     """Raises SpecError with file, line and 'did you mean' for everything that is wrong with single settings."""
     document = read_yaml(path)
-    given: dict[str, Any] = {}
+    given, problems = read_settings(document.data)
+    if problems:
+        raise SpecError(f"{shown(path)}:{document.line(place)}: {message}" for place, message in problems)
     lines: dict[str, int] = {}
-    problems: list[str] = []
-    for key, value in document.data.items():
+    for key in document.data:
+        lines.update(_lines(document, key, ALL[_NAMES[key.replace("-", "_")]].key))
+    return ConfigFile(given, path, lines)
+
+
+def read_settings(
+    data: Mapping[str, Any], without: Collection[str] = (), beside: Collection[str] = ()
+) -> tuple[Given, list[Problem]]:
+    """Settings under the names that files use, read, and what is wrong with them.
+
+    without: names of settings that have no place here. beside: other names that a user may have meant.
+    """
+    given: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for key, value in data.items():
         name = _NAMES.get(key.replace("-", "_"))
-        if name is None:
-            problems.append(document.problem((key,), _unknown(key)))
+        if name is None or name in without:
+            problems.append(((key,), _unknown(key, without, beside)))
             continue
         known = ALL[name]
         if name in given:
-            problems.append(document.problem((key,), f"{known.key} is given twice"))
-            continue
-        lines.update(_lines(document, key, known.key))
-        if value is None:  # as a setting that is not there
-            continue
-        try:
-            given[name] = known.checked(known.kind.value(known.flag, value))
-        except UsageError as error:
-            line = document.line(_inner_place(document, key, error.setting))
-            problems.append(f"{shown(path)}:{line}: {error}")
-    if problems:
-        raise SpecError(problems)
-    return ConfigFile(given, path, lines)
+            problems.append(((key,), f"{known.key} is given twice"))
+        elif value is not None:  # null: as a setting that is not there
+            try:
+                given[name] = known.checked(known.kind.value(known.flag, value))
+            except UsageError as error:
+                problems.append(((key, *error.setting.split(".")[1:]), str(error)))
+    return given, problems
 
 
 def config_text(config: RunConfig) -> str:
@@ -90,26 +99,18 @@ _NAMES = {**{known.key: name for name, known in ALL.items()}, **{name: name for 
 """What a file may call a setting -> its name."""
 
 
-def _unknown(key: str) -> str:
+def _unknown(key: str, without: Collection[str], beside: Collection[str]) -> str:
     word = key.replace("-", "_")
     if word in NEVER_HERE:
-        return "is an option of the command alone; leave it out"
-    return f"unknown setting {key!r}. {did_you_mean(word, {known.key for known in ALL.values()})}"
+        return f"{word} is an option of the command alone; leave it out"
+    known = {known.key for name, known in ALL.items() if name not in without}
+    return f"unknown setting {key!r}. {did_you_mean(word, known | set(beside))}"
 
 
 def _lines(document: Document, key: str, name: str) -> Mapping[str, int]:
     """Where the setting stands, and what is inside of it: ``option``, ``option.threads``."""
     found = {place: mark.line for place, mark in document.keys.items() if place[:1] == (key,)}
     return {".".join([name, *map(str, place[1:])]): line for place, line in found.items()}
-
-
-def _inner_place(document: Document, key: str, setting: str) -> Place:
-    """The place of what an error is about inside of the setting."""
-    place: Place = (key,)
-    for step in setting.split(".")[1:]:
-        if (*place, step) in document.keys:
-            place = (*place, step)
-    return place
 
 
 def _written(key: str, value: Any, indent: str) -> list[str]:

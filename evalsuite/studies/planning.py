@@ -19,7 +19,6 @@ from evalsuite.reports.scaling.grid import size_number
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
-from evalsuite.settings.limits import Limit
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.parts import Split
 from evalsuite.studies.grid import Cell, cells
@@ -144,7 +143,7 @@ def image_tokens(spec: TaskSpec, attributes: Mapping[str, Any]) -> int:
 
 def _estimate(cell: Cell, study: StudySpec, registry: TaskRegistry, calibration: Calibration | None) -> Estimate:
     parameters = _parameters(cell.attributes)
-    limit = Limit.parse(str(study.limit)) if study.limit is not None else None
+    limit = study.asked().limit
     examples = prefix = answer = 0
     prefill = decode = 0.0
     unknown = []
@@ -176,8 +175,8 @@ def _estimate(cell: Cell, study: StudySpec, registry: TaskRegistry, calibration:
 
 def _size(spec: TaskSpec, split: Split, study: StudySpec) -> int | None:
     """Examples of a split, where they are known: those of the paper, or of the synthetic world."""
-    if study.data == "synthetic":
-        return None if spec.data.synthetic is None else spec.data.synthetic.size * study.data_scale
+    if study.asked().data == "synthetic":
+        return None if spec.data.synthetic is None else spec.data.synthetic.size * study.asked().data_scale
     return split.size
 
 

@@ -140,7 +140,7 @@ def _write_study(spec: StudySpec, folder: Path, grid: Sequence[Cell], choices: S
             "cells": [{"folder": cell.name, "attributes": dict(cell.attributes), "tasks": cell.tasks} for cell in grid],
             "select": spec.select.model_dump() if spec.select else None,
             "choices": list(_written(choices)),
-            "spec": redacted(spec.model_dump(mode="json", exclude_none=True)),
+            "spec": redacted(spec.plain()),
         },
     )
 

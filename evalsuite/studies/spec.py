@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from evalsuite.errors import SpecError, did_you_mean
-from evalsuite.files.places import Problem
+from evalsuite.errors import SpecError, UsageError, did_you_mean
+from evalsuite.files.places import Problem, dotted
 from evalsuite.files.yaml_reader import read_yaml
+from evalsuite.settings.file import read_settings
+from evalsuite.settings.giving import ALL, Given, run_config
+from evalsuite.settings.run import RunConfig
 from evalsuite.specs.messages import problems_from
 from evalsuite.specs.parts import Identifier, Model, Text
 from evalsuite.specs.templates import placeholders
@@ -41,21 +45,41 @@ class StudySpec(Model):
     """A study: axes, and how each cell of their grid is run."""
 
     name: Text
-    backend: str = "torch"
-    model: str | None = Field(default=None, description="checkpoint, or template over {transfer}, {task} and the axes")
-    tasks: str = "all"
-    data: str = "synthetic"
-    data_dir: str | None = None
-    data_seed: int = 0
-    data_scale: int = Field(default=1, ge=1)
-    limit: str | int | None = None
-    protocol: str = "paligemma"
-    options: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="settings of the backend, or templates over the axes"
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="settings of every run, which stand beside these fields in the file; model and options may be "
+        "templates over the axes",
     )
     axes: dict[Identifier, Values] = Field(min_length=1, description="name -> values, the slowest first")
     rules: list[Rule] = Field(default_factory=list)
     select: Select | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_settings(cls, data: Any) -> Any:
+        """Whatever is no field of a study is a setting of its runs."""
+        if not isinstance(data, dict):
+            return data
+        fields = [name for name in cls.model_fields if name != "settings"]
+        rest = {name: value for name, value in data.items() if name not in fields}
+        given, problems = read_settings(rest, without=OF_CELLS, beside=fields)
+        if problems:
+            shown = "; ".join(f"{dotted(place)}: {message}" for place, message in problems)
+            raise PydanticCustomError("inconsistent", "{shown}", {"shown": shown, "problems": problems})
+        return {**{name: data[name] for name in fields if name in data}, "settings": dict(given)}
+
+    def plain(self) -> dict[str, Any]:
+        """The study as its file would hold it."""
+        fields = self.model_dump(mode="json", exclude_none=True, exclude={"settings"})
+        return {**{ALL[name].key: ALL[name].kind.plain(value) for name, value in self.settings.items()}, **fields}
+
+    def asked(self, *given: Given) -> RunConfig:
+        """What a run of the study is asked, with more settings over those of all runs. Raises UsageError."""
+        return run_config(self.settings, *given)
+
+
+OF_CELLS = ("attributes", "out", "shard")
+"""Settings that the grid gives: the attributes of a cell are its axes' values, its folder has their name."""
 
 
 def load_study(path: Path) -> StudySpec:
@@ -81,6 +105,10 @@ def fits(rule: Rule, attributes: Mapping[str, AxisValue]) -> bool:
 
 def _inconsistencies(spec: StudySpec) -> list[Problem]:
     problems: list[Problem] = []
+    try:
+        spec.asked()
+    except UsageError as error:
+        problems.append((tuple(error.setting.split(".")), str(error)))
 
     def known(axis: str, place: tuple[str | int, ...]) -> bool:
         if axis not in spec.axes:
@@ -98,7 +126,7 @@ def _inconsistencies(spec: StudySpec) -> list[Problem]:
                     if value not in spec.axes[axis]:
                         shown = ", ".join(map(str, spec.axes[axis]))
                         problems.append((place, f"axis {axis} has no value {value!r}. Known: {shown}"))
-    for name in placeholders(spec.model or ""):
+    for name in placeholders(spec.settings.get("model", "")):
         if name not in (*spec.axes, "transfer", "task"):
             problems.append((("model",), f"{{{name}}} is neither an axis nor transfer nor task"))
     if spec.select is not None:

@@ -69,7 +69,7 @@ def test_an_axis_may_choose_the_backend(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"axis": {}}, "study.yaml:[0-9]+: axis: unknown field. Did you mean 'axes'?"),
+        ({"axis": {}}, "study.yaml:[0-9]+: axis: unknown setting .axis.. Did you mean 'axes'?"),
         ({"rules": [{"when": {"sise": "3B"}}]}, "rules.0..when.sise: unknown axis 'sise'. Did you mean 'size'?"),
         ({"rules": [{"when": {"size": "4B"}}]}, "axis size has no value '4B'. Known: 3B, 28B"),
         ({"model": "{sice}"}, "model: {sice} is neither an axis nor transfer nor task"),
@@ -81,3 +81,16 @@ def test_an_axis_may_choose_the_backend(tmp_path: Path) -> None:
 def test_mistakes_are_named_with_file_line_and_field(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(tmp_path, **changes)
+
+
+def test_every_setting_of_a_run_may_stand_in_a_study(tmp_path: Path) -> None:
+    spec = load(tmp_path, max_errors=3, **{"time-limit": 9, "metric_option": {"anls": {"threshold": 0.4}}})
+    config = run_config(spec, cells(spec)[0], tmp_path)
+    assert str(config.max_errors) == "3" and config.time_limit == 9.0
+    assert config.metric_options == {"anls": {"threshold": "0.4"}}
+
+
+@pytest.mark.parametrize("name", ["set", "out", "shard", "quiet"])
+def test_what_the_grid_gives_has_no_place_in_its_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError, match=rf"study\.yaml:\d+: {name}"):
+        load(tmp_path, **{name: "x"})

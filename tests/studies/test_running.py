@@ -38,8 +38,8 @@ def answers(tmp_path: Path) -> Callable[..., None]:
     return write
 
 
-def study(tmp_path: Path, **changes: Any) -> StudySpec:
-    given = {
+def given(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    small = {
         "name": "small",
         "backend": "replay",
         "options": {"predictions": str(tmp_path / "{split}-{rate}-{seed}.jsonl")},
@@ -48,7 +48,11 @@ def study(tmp_path: Path, **changes: Any) -> StudySpec:
         "data_dir": str(tmp_path / "data"),
         "axes": {"rate": ["low", "high"], "seed": [0, 1]},
     }
-    return StudySpec.model_validate({**given, **changes})
+    return {**small, **changes}
+
+
+def study(tmp_path: Path, **changes: Any) -> StudySpec:
+    return StudySpec.model_validate(given(tmp_path, **changes))
 
 
 def value(tmp_path: Path, cell: str, split: str = "test") -> float | None:
@@ -130,8 +134,7 @@ def test_the_commands_run_show_and_resume(
     for rate in ("low", "high"):
         for seed in (0, 1):
             answers(5, rate=rate, seed=seed)
-    spec = study(tmp_path).model_dump(mode="json", exclude_none=True)
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(spec))
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(given(tmp_path)))
     before = evalsuite("study", "status", "small.yaml")
     assert before.returncode == 0 and "4 not started" in before.stdout
     done = evalsuite("study", "run", "small.yaml", "--specs", task, "--quiet")
