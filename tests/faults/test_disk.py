@@ -42,7 +42,7 @@ def test_a_full_disk_is_found_before_a_run_and_by_score_and_report(
     ballast = fill(small_disk)
     new = run(small_disk / "new")
     assert new.returncode == 1 and "MB are needed for the predictions, 0 MB are free" in new.stderr
-    score = evalsuite("score", out, "--specs", world.specs)
+    score = evalsuite("score", out, "--specs", world.folder / "specs")
     assert score.returncode == 1 and "results.json: cannot be written (No space left on device)" in score.stderr
     report = evalsuite("report", out)
     assert report.returncode == 1 and "index.html: cannot be written" in report.stderr
@@ -79,7 +79,7 @@ def test_a_full_disk_under_the_printed_results_is_one_sentence(world: Any, copy:
     root = Path(__file__).resolve().parent.parent.parent
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "evalsuite", "score", str(copy("out")), "--specs", str(world.specs)],
+            [sys.executable, "-m", "evalsuite", "score", str(copy("out")), "--specs", str(world.folder / "specs")],
             env={**os.environ, "PYTHONPATH": str(root)},
             stdout=full,
             stderr=subprocess.PIPE,

@@ -108,7 +108,7 @@ def test_a_copied_folder_of_a_killed_run_is_scored_finished_and_reported_where_i
     process.communicate()
     copied = Path(shutil.copytree(killed, tmp_path / "copied"))
     shutil.rmtree(killed)
-    assert evalsuite("score", copied, "--specs", world.specs).returncode == 0
+    assert evalsuite("score", copied, "--specs", world.folder / "specs").returncode == 0
     assert 20 <= world.results(copied)[0]["n"] < 60 and world.results(copied)[0]["partial"] == "the run was interrupted"
     assert run(copied).returncode == 0
     assert world.is_finished(copied)

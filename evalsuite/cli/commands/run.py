@@ -38,6 +38,7 @@ def command(config: Path | None, print_config: bool, dry_run: bool, as_json: boo
     The same command again resumes: what is stored is never asked twice. The exit status is 0 only when everything that
     was asked for was done.
     """
+    end_cleanly_when_interrupted()
     from evalsuite.settings.file import config_text, read_config
 
     file = read_config(config) if config is not None else None
@@ -46,7 +47,6 @@ def command(config: Path | None, print_config: bool, dry_run: bool, as_json: boo
         if print_config:
             say(config_text(asked).rstrip("\n"))
             return 0
-        end_cleanly_when_interrupted()
         return _run(asked, dry_run=dry_run, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         say(INTERRUPTED_MESSAGE, err=True)
