@@ -6,24 +6,24 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 from evalsuite.asking.requests import RequestBuilder
 from evalsuite.backends.base import Backend, BatchInterrupted, Prepared
 from evalsuite.data import BadExample
+from evalsuite.engine.answering import generate
 from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.flight import CRASHES, TRIES, FlightRecorder
+from evalsuite.engine.loading import LazyBackend, Pool
 from evalsuite.engine.observer import Observer
 from evalsuite.engine.plan import SplitPlan, TaskPlan
-from evalsuite.engine.preparing import Failed, prepare_ahead, unexpected
-from evalsuite.errors import BackendError, BackendOutOfMemory, EvalsuiteError
+from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.metrics import metric_class
 from evalsuite.redaction import without_secrets
 from evalsuite.runs.store import PredictionStore, as_duplicate
 from evalsuite.settings.run import RunConfig
-from evalsuite.types import Example, ExampleKey, Generation, JsonValue, Prediction, Request
+from evalsuite.types import Example, ExampleKey, Generation, Prediction, Request
 
 STORE_EVERY = 64  # examples that cannot be asked about are stored in groups
 FAILURES_SHOWN = 3
@@ -31,36 +31,6 @@ CRASHED = (
     "the run crashed {} times while this example was prepared or answered (failures.log has the tracebacks; remove "
     f"{CRASHES} from the run folder to try it again)"
 )
-
-
-@runtime_checkable
-class Pool(Protocol):
-    """Several workers with a backend each, which prepare, batch and answer by themselves."""
-
-    def describe(self) -> Mapping[str, JsonValue]: ...
-    def answers(self, requests: Iterable[Request]) -> Iterator[list[Generation]]: ...
-    def close(self) -> None: ...
-
-
-class LazyBackend:
-    """The backend of one checkpoint, loaded when a first example needs it: a finished run loads no model."""
-
-    def __init__(self, load: Callable[[], Backend | Pool]) -> None:
-        self._load = load
-        self._error: Exception | None = None
-        self.loaded: Backend | Pool | None = None
-
-    def get(self) -> Backend | Pool:
-        """Raises what loading raised, every time; it is tried once."""
-        if self._error is not None:
-            raise self._error
-        if self.loaded is None:
-            try:
-                self.loaded = self._load()
-            except Exception as error:
-                self._error = error
-                raise
-        return self.loaded
 
 
 @dataclass
@@ -272,44 +242,6 @@ class _SplitRun:
             note = f"{self.name}/{self.split.name}: {text}"
             self.outcome.notes.append(note)
             self.observer.note(note)
-
-
-def generate(backend: Backend, batch: Sequence[Prepared], limits: BatchSizer) -> list[Generation]:
-    """The batch's generations, in its order.
-
-    A batch that does not fit into memory is halved, and so are those after it, of which some are formed already. After
-    an error that nobody expected, a batch is asked again one by one: what fails alone is one example's failure, unless
-    all of them do, which is the backend's. Raises BackendError when the backend does not answer every request once and
-    in order.
-    """
-    if limits.fits(batch):
-        try:
-            answers = backend.generate(batch)
-        except BackendOutOfMemory as error:
-            if len(batch) == 1:
-                return [Generation(batch[0].request.key, "", error=f"out of memory on this example alone: {error}")]
-            limits.shrink(batch)
-        except EvalsuiteError:
-            raise
-        except Exception as error:
-            return _one_by_one(backend, batch, error)
-        else:
-            if [answer.key for answer in answers] != [item.request.key for item in batch]:
-                raise BackendError("the backend's answers to a batch do not match its requests")
-            return answers
-    half = len(batch) // 2
-    return [*generate(backend, batch[:half], limits), *generate(backend, batch[half:], limits)]
-
-
-def _one_by_one(backend: Backend, batch: Sequence[Prepared], error: Exception) -> list[Generation]:
-    """The generations of a batch that raised an error; the error again when no example can be answered."""
-    if len(batch) == 1:
-        return [Generation(batch[0].request.key, "", error=unexpected(error, "was answered"))]
-    alone = BatchSizer(1, None)
-    answers = [answer for item in batch for answer in generate(backend, [item], alone)]
-    if all(answer.error is not None for answer in answers):
-        raise error
-    return answers
 
 
 def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:

@@ -41,7 +41,7 @@ class Worker:
 
     def answer(self, requests: list[Request]) -> list[Generation]:
         """The answers to a piece, in any order; what is wrong with an example is in its answer."""
-        from evalsuite.engine.local import generate
+        from evalsuite.engine.answering import generate
 
         limits = BatchSizer.of(self._backend.limits)
         threads = self._threads or os.cpu_count() or 1

@@ -12,7 +12,8 @@ from evalsuite.backends import create_backend, identify_backend
 from evalsuite.backends.base import Backend, BackendOptions, Facts
 from evalsuite.engine.flight import FlightRecorder, recording
 from evalsuite.engine.identity import changes
-from evalsuite.engine.local import LazyBackend, TaskOutcome, run_task
+from evalsuite.engine.loading import LazyBackend
+from evalsuite.engine.local import TaskOutcome, run_task
 from evalsuite.engine.manifest import Session, check_resumable
 from evalsuite.engine.observer import Observer, Silent
 from evalsuite.engine.plan import Plan, TaskPlan

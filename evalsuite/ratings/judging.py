@@ -20,8 +20,8 @@ from evalsuite.backends import check_backend, create_backend
 from evalsuite.backends.base import Backend, BackendOptions, BatchInterrupted
 from evalsuite.comparison.answers import RunAnswers
 from evalsuite.data import BadExample
+from evalsuite.engine.answering import generate
 from evalsuite.engine.batching import BatchSizer, pack
-from evalsuite.engine.local import generate
 from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.errors import DataError, UnknownName, UsageError
 from evalsuite.files.writing import replacing

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.backends.base import BatchLimits, Prepared
+from evalsuite.engine.answering import generate
 from evalsuite.engine.batching import BatchSizer, pack
-from evalsuite.engine.local import generate
 from evalsuite.engine.preparing import AHEAD, CHUNK, Failed, prepare_ahead
 from evalsuite.errors import BackendOutOfMemory, ExampleError
 from evalsuite.media.images import ImageBytes
