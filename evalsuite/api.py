@@ -120,9 +120,9 @@ def plan(config: RunConfig) -> Plan:
 
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
-    from evalsuite.engine.devices import answer_on_devices
     from evalsuite.engine.run import execute
-    from evalsuite.engine.shares import merge_note
+    from evalsuite.engine.shares.devices import answer_on_devices
+    from evalsuite.engine.shares.state import merge_note
     from evalsuite.scoring.run import score_run
 
     config = plan.config
@@ -189,7 +189,7 @@ def merge(
 
     Raises StoreError when a shard is missing, still runs, or belongs to another run.
     """
-    from evalsuite.engine.merging import merge_shards
+    from evalsuite.engine.shares.merging import merge_shards
     from evalsuite.runs.manifest import read_manifest
 
     merge_shards(Path(folder), command)

@@ -1,4 +1,4 @@
-"""A batch through a backend: halved where memory does not suffice, one by one where it fails for a reason nobody expected."""
+"""A batch through a backend: halved where memory does not suffice, one by one where it fails without a known reason."""
 
 from __future__ import annotations
 

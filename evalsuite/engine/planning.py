@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from evalsuite.backends import check_backend, identify_answers, identify_backend
 from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.data import TaskData, has_kind, open_task_data
-from evalsuite.engine import ray_options
 from evalsuite.engine.identity import Identities
 from evalsuite.engine.manifest import check_resumable
 from evalsuite.engine.plan import Plan, SplitPlan, TaskPlan
 from evalsuite.engine.precheck import refuse_broken_examples
-from evalsuite.engine.shares import share_note
+from evalsuite.engine.ray import options as ray_options
+from evalsuite.engine.shares.state import share_note
 from evalsuite.errors import EvalsuiteError, SeveralErrors, StoreError, UnknownName, UsageError, concerning
 from evalsuite.inspection.lock import Lock, check_source, read_lock, with_locked_revisions
 from evalsuite.metrics import load_metric

@@ -26,7 +26,7 @@ from evalsuite.runs.store import PredictionStore
 from evalsuite.settings.run import RunConfig
 
 if TYPE_CHECKING:
-    from evalsuite.engine.ray_pool import RayPool
+    from evalsuite.engine.ray.pool import RayPool
 
 
 @dataclass
@@ -84,8 +84,8 @@ def _recorded(session: Session, outcome: RunOutcome) -> Iterator[Session]:
 def _load(config: RunConfig, options: BackendOptions) -> Backend | RayPool:
     if config.engine == "local":
         return create_backend(config.backend, options)
-    from evalsuite.engine.ray_options import check
-    from evalsuite.engine.ray_pool import RayPool
+    from evalsuite.engine.ray.options import check
+    from evalsuite.engine.ray.pool import RayPool
 
     return RayPool(config.backend, options, check(config), config.workers, config.time_limit)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from evalsuite import api
-from evalsuite.engine.ray_options import RayOptions
-from evalsuite.engine.ray_pool import _after_death, _Piece
+from evalsuite.engine.ray.options import RayOptions
+from evalsuite.engine.ray.pool import _after_death, _Piece
 from evalsuite.errors import MissingDependency, UnknownName, UsageError
 from evalsuite.settings.limits import ErrorBudget
 from evalsuite.settings.run import RunConfig

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from evalsuite.engine.shares import shares_in
+from evalsuite.engine.shares.state import shares_in
 from evalsuite.errors import StoreError
 from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted_command

@@ -21,7 +21,7 @@ from evalsuite.backends import create_backend
 from evalsuite.backends.base import BackendOptions, BatchLimits
 from evalsuite.engine.batching import BatchSizer, pack
 from evalsuite.engine.preparing import Failed, prepare_ahead
-from evalsuite.engine.ray_options import RayOptions
+from evalsuite.engine.ray.options import RayOptions
 from evalsuite.errors import BackendError, EvalsuiteError, UsageError
 from evalsuite.types import Generation, JsonValue, Request
 
