@@ -1,1 +1,1 @@
-"""A run cut into shares for several processes: what is there of each, a process for each device, and the whole again."""
+"""A run cut into shares for several processes: how far each is, one for each device, and the whole again."""
