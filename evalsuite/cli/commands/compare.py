@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def command(
     corrected over the tasks (Holm). Tasks whose prompt, decoding, metric or data differ are named and not compared.
     """
     from evalsuite import api
+    from evalsuite.cli.show import print_warnings
+    from evalsuite.comparison.runs import comparison_warnings
 
     if len(runs) < 2:
         raise UsageError("compare needs at least two run folders: evalsuite compare BEFORE AFTER")
@@ -52,6 +55,7 @@ def command(
         say_json([_record(row) for row in rows])
     else:
         _print(rows, flips)
+    print_warnings(comparison_warnings(rows))
     return 0
 
 
@@ -68,6 +72,8 @@ def _record(row: SplitComparison) -> dict[str, Any]:
             "n": found.n,
             "first_value": found.before,
             "second_value": found.after,
+            "first_answers": found.counts[0] and dataclasses.asdict(found.counts[0]),
+            "second_answers": found.counts[1] and dataclasses.asdict(found.counts[1]),
             "difference": found.difference,
             "ci_low": found.low,
             "ci_high": found.high,
@@ -100,8 +106,10 @@ def _print(rows: Sequence[SplitComparison], flips: int) -> None:
 
 
 def _table(rows: Sequence[SplitComparison]) -> Table:
+    from evalsuite.reports.answer_shares import SHARE_COLUMNS, explanation, two_shares
     from evalsuite.reports.results_table import metric_label
     from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
+    from evalsuite.runs.answer_counts import KINDS
 
     columns = (
         TASK,
@@ -110,6 +118,7 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         COUNT,
         Column("first", "First", "number"),
         Column("second", "Second", "number"),
+        *(Column(column.key, column.title, "number") for column in SHARE_COLUMNS),
         DIFFERENCE,
         INTERVAL,
         Column("p", "p (Holm)", "number"),
@@ -131,6 +140,7 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
                 Cell.of_number(found.n, 0),
                 Cell.of_number(found.before),
                 Cell.of_number(found.after),
+                *two_shares(found.counts, found.n),
                 Cell.of_number(found.difference, sign=True),
                 Cell.of_interval(found.low, found.high),
                 Cell.of_number(row.adjusted, 4),
@@ -139,4 +149,6 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         )
     title = f"{rows[0].first} -> {rows[0].second}"
     caption = "Difference is the second value minus the first; p is corrected over these tasks."
-    return Table(title, columns, tuple(lines), caption)
+    shares = explanation(side for row in rows if row.found for side in row.found.counts if side)
+    caption = f"{caption} {shares}".strip()
+    return Table(title, columns, tuple(lines), caption).without_empty(*KINDS)
