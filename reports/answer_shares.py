@@ -72,17 +72,6 @@ def share_cells(counts: AnswerCounts, n: int) -> list[Cell]:
     ]
 
 
-def two_shares(counts: Sequence[AnswerCounts | None], n: int) -> list[Cell]:
-    """A cell for each of KINDS with the shares of two sets of n answers, such as ``12.5% / 0``."""
-    cells = []
-    for kind in KINDS:
-        found: list[int | None] = [None if side is None else getattr(side, kind) for side in counts]
-        texts = [shown_share(count, n) or ("?" if count is None else "0") for count in found]
-        text = " / ".join(texts) if any(found) else ""
-        cells.append(Cell(text, text, warn=any(is_high(count, n) for count in found)))
-    return cells
-
-
 def explanation(counts: Iterable[AnswerCounts]) -> str:
     """A sentence on what the columns of shares mean, "" where all shares are zero."""
     found = {kind for item in counts for kind in KINDS if getattr(item, kind)}
@@ -96,10 +85,9 @@ def is_flawed(row: ResultRow) -> bool:
 
 
 def in_words(counts: AnswerCounts, n: int) -> str:
-    """``of the answers 12.5% are empty, 3.1% were cut at the token limit``; "" where all shares are zero."""
+    """``12.5% are empty, 3.1% were cut at the token limit``; "" where all shares are zero."""
     found = [(kind, shown_share(getattr(counts, kind), n)) for kind in KINDS]
-    parts = [f"{share} {MEANING[kind]}" for kind, share in found if share]
-    return f"of the answers {', '.join(parts)}" if parts else ""
+    return ", ".join(f"{share} {MEANING[kind]}" for kind, share in found if share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +137,11 @@ def _high(places: Sequence[Place], kind: str) -> Iterator[Place]:
 
 
 def _sentence(task: str, kind: str, high: Sequence[Place], several: bool) -> str:
-    first: dict[tuple[str, str, str], Place] = {}
+    first: dict[tuple[object, ...], Place] = {}
     for place in high:
-        first.setdefault((place.run, place.split, place.stratum), place)
+        # Metrics of one split read alike, and have all else in common; runs may have the same name.
+        count = 0 if kind == UNREAD else getattr(place.counts, kind)
+        first.setdefault((place.run, place.split, place.stratum, count), place)
     metrics = ", ".join(dict.fromkeys(place.metric for place in high))
     meaning = MEANING[kind].replace("the metric's rule", metrics)
     named = []

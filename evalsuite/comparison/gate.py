@@ -88,7 +88,7 @@ def _judge(
     def verdict(kind: str, reason: str, found: Difference | None = None) -> Verdict:
         value = None if found is None else found.after
         said = in_words(found.counts[1], found.n) if found and found.counts[1] else ""
-        reason = f"{reason}; {said}" if said else reason
+        reason = f"{reason}; of the run's answers {said}" if said else reason
         return Verdict(base.task, base.split, base.metric, kind, reason, base.value, value, found)
 
     if base.task not in run.tasks() or base.split not in run.splits(base.task):

@@ -14,7 +14,8 @@ from evalsuite.reports.tables import MARK, Table
 from evalsuite.runs.answer_counts import KINDS
 
 RUNS_NAMED = 3
-_SIGNS_PER_INCH = 17
+NOTES_OF_A_PLOT = 4
+_SIGNS_PER_INCH, _LINE_INCHES = 17, 0.11  # of letters of six points
 
 
 def footnotes(rows: Sequence[ResultRow]) -> list[str]:
@@ -37,13 +38,17 @@ def with_footnotes(table: Table, notes: Sequence[str]) -> Table:
 
 
 def plot_with_footnotes(plot: Plot, notes: Sequence[str]) -> Plot:
-    """The plot with these notes above the figure and below the chart's title."""
+    """The plot with the first of these notes: above the figure, below the chart."""
     if not notes:
         return plot
+    shown, more = list(notes[:NOTES_OF_A_PLOT]), len(notes) - NOTES_OF_A_PLOT
+    if more > 0:
+        shown.append(f"{MARK} and {more} more; the tables have all.")
     width = int(plot.figure.get_figwidth() * _SIGNS_PER_INCH)
-    text = "\n".join(line for note in notes for line in textwrap.wrap(note, width))
-    plot.figure.suptitle(text, fontsize=6, x=0.01, ha="left")
-    return Plot(plot.figure, dataclasses.replace(plot.chart, notes=tuple(notes)))
+    lines = [line for note in shown for line in textwrap.wrap(note, width)]
+    plot.figure.set_figheight(plot.figure.get_figheight() + _LINE_INCHES * len(lines))
+    plot.figure.suptitle("\n".join(lines), fontsize=6, x=0.01, ha="left")
+    return Plot(plot.figure, dataclasses.replace(plot.chart, notes=tuple(shown)))
 
 
 def _in_runs(kind: str, rows: Sequence[ResultRow]) -> str:

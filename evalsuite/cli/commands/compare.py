@@ -106,10 +106,9 @@ def _print(rows: Sequence[SplitComparison], flips: int) -> None:
 
 
 def _table(rows: Sequence[SplitComparison]) -> Table:
-    from evalsuite.reports.answer_shares import SHARE_COLUMNS, explanation, two_shares
+    from evalsuite.reports.answer_shares import in_words
     from evalsuite.reports.results_table import metric_label
-    from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
-    from evalsuite.runs.answer_counts import KINDS
+    from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, MARK, METRIC, PART, TASK, Cell, Column, Table
 
     columns = (
         TASK,
@@ -118,17 +117,20 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         COUNT,
         Column("first", "First", "number"),
         Column("second", "Second", "number"),
-        *(Column(column.key, column.title, "number") for column in SHARE_COLUMNS),
         DIFFERENCE,
         INTERVAL,
         Column("p", "p (Holm)", "number"),
         Column("changes", "Better/worse/equal", "number"),
     )
-    lines = []
+    lines, notes = [], []
     for row in rows:
         found = row.found
         if found is None:
             continue
+        said = [in_words(counts, found.n) if counts else "" for counts in found.counts]
+        for name, words in zip((row.first, row.second), said, strict=True):
+            if words:
+                notes.append(f"{MARK} {row.task}, {row.split}: of the answers of {name} {words}.")
         counted = found.better or found.worse or found.tied
         changes = f"{len(found.better)}/{len(found.worse)}/{found.tied}" if counted else ""
         metric = metric_label(found.value.name, found.value.unit, higher_is_better=found.value.higher_is_better)
@@ -138,9 +140,8 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
                 Cell.of_text(row.split),
                 Cell.of_text(metric),
                 Cell.of_number(found.n, 0),
-                Cell.of_number(found.before),
-                Cell.of_number(found.after),
-                *two_shares(found.counts, found.n),
+                Cell.of_number(found.before).marked(bool(said[0])),
+                Cell.of_number(found.after).marked(bool(said[1])),
                 Cell.of_number(found.difference, sign=True),
                 Cell.of_interval(found.low, found.high),
                 Cell.of_number(row.adjusted, 4),
@@ -149,6 +150,4 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         )
     title = f"{rows[0].first} -> {rows[0].second}"
     caption = "Difference is the second value minus the first; p is corrected over these tasks."
-    shares = explanation(side for row in rows if row.found for side in row.found.counts if side)
-    caption = f"{caption} {shares}".strip()
-    return Table(title, columns, tuple(lines), caption).without_empty(*KINDS)
+    return Table(title, columns, tuple(lines), caption, tuple(notes))
