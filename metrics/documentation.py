@@ -61,8 +61,9 @@ signature must be quoted with a number; it names everything that could change it
     from evalsuite.metrics import load_metric
     load_metric("anls").score(["Paris 2019"], [["paris 2018"]])    # {'anls': 0.9}
 
-`evalsuite metrics show NAME` prints a section of this page. Captions in many languages are scored one language at a
-time with `evalsuite.metrics.groups`: document frequencies are those of the language.
+`evalsuite metrics show NAME` prints a section of this page. "Unread" says which answers a metric cannot read for what
+it asks; they are counted beside the value ([trust.md](trust.md#what-stands-beside-a-value)). Captions in many languages
+are scored one language at a time with `evalsuite.metrics.groups`: document frequencies are those of the language.
 """
 
 AGREEMENT_TEXT = """
