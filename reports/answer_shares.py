@@ -16,13 +16,13 @@ SHARE_COLUMNS = tuple(Column(kind, kind.capitalize(), "share") for kind in KINDS
 PLACES_NAMED = 3
 
 MEANING = {
-    UNREAD: "could not be read by the metric's rule",
+    UNREAD: "could not be read in full by the metric's rule",
     CUT: "were cut at the token limit",
     EMPTY: "are empty",
     WITHHELD: "were withheld by a filter of the server",
 }
 _LEGEND = {
-    UNREAD: "the metric's rule could not read the answer",
+    UNREAD: "the metric's rule could not read the answer in full",
     CUT: "ended by the token limit",
     EMPTY: "no text",
     WITHHELD: "by a filter of the server",

@@ -47,7 +47,7 @@ def plot_with_footnotes(plot: Plot, notes: Sequence[str]) -> Plot:
     width = int(plot.figure.get_figwidth() * _SIGNS_PER_INCH)
     lines = [line for note in shown for line in textwrap.wrap(note, width)]
     plot.figure.set_figheight(plot.figure.get_figheight() + _LINE_INCHES * len(lines))
-    plot.figure.suptitle("\n".join(lines), fontsize=6, x=0.01, ha="left")
+    plot.figure.suptitle("\n".join(lines), fontsize=6, x=0.01, ha="left", parse_math=False)
     return Plot(plot.figure, dataclasses.replace(plot.chart, notes=tuple(shown)))
 
 

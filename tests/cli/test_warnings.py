@@ -43,7 +43,7 @@ def test_half_of_the_answers_are_empty_and_some_cannot_be_read(replay: Call, eva
     assert done.returncode == 0 and "30.00" in done.stdout and "50.0%" in done.stdout and "20.0%" in done.stdout
     unread, empty = warnings(done)
     assert empty.startswith(EMPTY)
-    assert unread.startswith("warning: own, test: 20.0% of the answers (4 of 20) could not be read by yes_no.")
+    assert unread.startswith("warning: own, test: 20.0% of the answers (4 of 20) could not be read in full by yes_no.")
 
     told = evalsuite("report", tmp_path / "bad", "--json")
     assert warnings(told) == [unread, empty]
@@ -54,8 +54,9 @@ def test_half_of_the_answers_are_empty_and_some_cannot_be_read(replay: Call, eva
     assert warnings(done) == [] and "Empty" not in done.stdout
     compared = evalsuite("compare", tmp_path / "bad", tmp_path / "good", "--specs", tmp_path / "specs")
     assert "30.00†" in compared.stdout and "100.00†" not in compared.stdout
-    assert "† own, test: of the answers of bad 20.0% could not be read by the metric's rule, 50.0% are empty." in (
-        compared.stdout
+    assert (
+        "† own, test: of the answers of bad 20.0% could not be read in full by the metric's rule, 50.0% are empty."
+        in (compared.stdout)
     )
     assert any(line.startswith("warning: own, bad, test: 50.0% of the answers") for line in warnings(compared))
     evalsuite("baseline", tmp_path / "good", "--out", tmp_path / "baseline.json", "--specs", tmp_path / "specs")
@@ -66,7 +67,7 @@ def test_half_of_the_answers_are_empty_and_some_cannot_be_read(replay: Call, eva
     (verdict,) = json.loads((tmp_path / "gate.json").read_text())["splits"]
     assert (verdict["unread"], verdict["empty"], verdict["cut"], verdict["n"]) == (4, 10, None, QUESTIONS)
     assert verdict["reason"].endswith(
-        "; of the run's answers 20.0% could not be read by the metric's rule, 50.0% are empty"
+        "; of the run's answers 20.0% could not be read in full by the metric's rule, 50.0% are empty"
     )
 
 

@@ -63,7 +63,7 @@ class TestWarnings:
         row = make_row(unread=2500, cut=251, empty=1000, withheld=300, signature="yes_no|v1|variant:official")
         unread, cut, empty, withheld = row_warnings([row])
         assert unread.startswith(
-            "cococap, validation: 50.0% of the answers (2,500 of 5,000) could not be read by yes_no"
+            "cococap, validation: 50.0% of the answers (2,500 of 5,000) could not be read in full by yes_no"
         )
         assert "evalsuite metrics show yes_no" in unread
         assert "5.0% of the answers (251 of 5,000) were cut at the token limit. Raise decoding.max_new_tokens" in cut
@@ -135,7 +135,9 @@ class TestValuesThatStandAlone:
 
     def test_of_many_notes_a_plot_shows_the_first(self, make_row: MakeRow) -> None:
         rows = [
-            make_row(task=f"t{n}", paper_name=f"T{n}", reference="", empty=1, attributes={"size": s, "resolution": 224})
+            make_row(
+                task=f"t{n}", paper_name=f"T{n} $x", reference="", empty=1, attributes={"size": s, "resolution": 224}
+            )
             for n in range(9)
             for s in ("3B", "10B")
         ]
