@@ -52,6 +52,13 @@ class RunResult:
     def ok(self) -> bool:
         return not self.failures
 
+    @property
+    def warnings(self) -> list[str]:
+        """Of which values more than 5 % of the answers were unread, cut, empty or withheld, and the way out."""
+        from evalsuite.reports.answer_shares import row_warnings
+
+        return row_warnings(self.rows)
+
     def value(self, task: str, metric: str | None = None, stratum: str = "", split: str | None = None) -> float | None:
         """One value, in paper units: the headline of the task's first split unless told otherwise.
 

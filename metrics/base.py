@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,17 @@ class Metric(ABC):
     def batch_statistics(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]]) -> Array:
         """Shape (n, k): ``statistics`` of many examples; metrics that gain from a batch override it."""
         return np.stack([self.statistics(p, r) for p, r in zip(predictions, references, strict=True)])
+
+    def unread(
+        self, predictions: Sequence[Any], references: Sequence[Sequence[Any]], statistics: Array
+    ) -> Flags | None:
+        """Which answers the rule could not read for what it asks for, such as one that names none of the choices.
+
+        Shape (n,), True also for an answer that was read in part. They score as the rule says; scoring counts them
+        beside the value. statistics: shape (n, k), those of these examples, so that nothing has to be read twice.
+        None, the default: the rule takes any text, or cannot tell.
+        """
+        return None
 
     @abstractmethod
     def finalize(self, total: Array) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from evalsuite.errors import UnknownName, UsageError
 from evalsuite.metrics import METRICS, load_metric, metric_class
-from evalsuite.metrics.base import Value
+from evalsuite.metrics.base import Metric, Value
 
 AGREEMENT: dict[str, tuple[str, ...]] = {
     "anls": ("anls",),
@@ -61,8 +61,9 @@ signature must be quoted with a number; it names everything that could change it
     from evalsuite.metrics import load_metric
     load_metric("anls").score(["Paris 2019"], [["paris 2018"]])    # {'anls': 0.9}
 
-`evalsuite metrics show NAME` prints a section of this page. Captions in many languages are scored one language at a
-time with `evalsuite.metrics.groups`: document frequencies are those of the language.
+`evalsuite metrics show NAME` prints a section of this page. "Unread" says which answers a metric cannot read for what
+it asks; they are counted beside the value ([trust.md](trust.md#what-stands-beside-a-value)). Captions in many languages
+are scored one language at a time with `evalsuite.metrics.groups`: document frequencies are those of the language.
 """
 
 AGREEMENT_TEXT = """
@@ -117,7 +118,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Description:
-    """A metric as a reader meets it. ``golden``: files of official values that it is compared with."""
+    """A metric as a reader meets it.
+
+    golden: files of official values that it is compared with. unread: which answers it cannot read, "" where it takes
+    any text.
+    """
 
     name: str
     version: int
@@ -127,6 +132,7 @@ class Description:
     source: str
     golden: tuple[str, ...]
     signature: str
+    unread: str = ""
 
     @property
     def variants(self) -> tuple[Parameter, ...]:
@@ -150,7 +156,10 @@ def describe(name: str) -> Description:
     else:
         values, signature = metric.values, metric.signature()
     golden = AGREEMENT.get(name, ())
-    return Description(name, cls.version, inspect.getdoc(cls) or "", parameters, values, cls.source, golden, signature)
+    definition, unread = inspect.getdoc(cls) or "", ""
+    if cls.unread is not Metric.unread:
+        unread = " ".join((inspect.getdoc(cls.unread) or "").split("\n\n")[0].split())
+    return Description(name, cls.version, definition, parameters, values, cls.source, golden, signature, unread)
 
 
 def _choices(name: str, field: dataclasses.Field[Any]) -> tuple[str, ...]:
@@ -213,6 +222,8 @@ def _section(metric: Description) -> Iterator[str]:
         yield "No parameters."
     rows = [f"| `{value.name}` | {unit(value)} | {_bounds(value)} |" for value in metric.values]
     yield "\n".join(["| value | unit | official range |", "|---|---|---|", *rows])
+    if metric.unread:
+        yield f"Unread: {_markdown(metric.unread[0].lower() + metric.unread[1:])}"
     yield f"Version {metric.version}. Signature: `{metric.signature}`. Source: {metric.source}"
 
 

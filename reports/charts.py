@@ -60,6 +60,7 @@ class XYChart:
     y_scale: Scale = "linear"
     lines: bool = True
     kind: Literal["xy"] = "xy"
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class BarChart:
     series: Sequence[Bars]
     origin: float = 0.0
     kind: Literal["bars"] = "bars"
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class HeatChart:
     columns: Sequence[str]
     panels: Sequence[HeatPanel]
     kind: Literal["heat"] = "heat"
+    notes: Sequence[str] = ()
 
 
 Chart = XYChart | BarChart | HeatChart

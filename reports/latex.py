@@ -18,6 +18,7 @@ _ESCAPES = {
     "±": r"$\pm$",
     "Δ": r"$\Delta$",
     "×": r"$\times$",
+    "†": r"\dag{}",
     "−": "--",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
@@ -25,7 +26,7 @@ _ESCAPES = {
 
 
 def to_latex(table: Table) -> str:
-    """A ``table`` environment with caption and label. Needs ``\\usepackage{booktabs}``. A trailing * becomes bold."""
+    """A ``table`` environment with caption and notes. Needs ``\\usepackage{booktabs}``. A trailing * becomes bold."""
     layout = "".join("l" if column.align == "left" else "r" for column in table.columns)
     lines = [
         r"\begin{table}",
@@ -37,7 +38,9 @@ def to_latex(table: Table) -> str:
         r"\midrule",
     ]
     lines += [" & ".join(_cell(cell.text) for cell in row) + r" \\" for row in table.rows]
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [rf"\par\smallskip{{\footnotesize {escape_latex(note)}\par}}" for note in table.notes]
+    lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 
 

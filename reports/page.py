@@ -9,6 +9,7 @@ from typing import Any
 
 from evalsuite.errors import StoreError, UsageError
 from evalsuite.files.writing import write_atomically
+from evalsuite.reports.answer_shares import row_warnings
 from evalsuite.reports.bars import interval_bar
 from evalsuite.reports.rendering import render
 from evalsuite.reports.results_table import difference, is_headline, published_for, run_tables, task_name
@@ -58,14 +59,14 @@ def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFil
     more = write_study_report(study, folder) if study else []
     files = ReportFiles(folder / "index.html", folder / "table.md", folder / "table.csv", tuple(more))
     _write(files.html, render_page(rows, facts, study))
-    _write(files.markdown, render_markdown([*tables, *study.tables.values()], facts))
+    _write(files.markdown, render_markdown([*tables, *study.tables.values()], facts, rows))
     _write(files.csv, to_csv(tables))
     return files
 
 
-def render_markdown(tables: Sequence[Table], facts: Sequence[RunFacts]) -> str:
-    """The tables under a heading, after what a reader must know about the runs."""
-    cautions = [f"- {escape_markdown(text)}" for text in _cautions(facts)]
+def render_markdown(tables: Sequence[Table], facts: Sequence[RunFacts], rows: Sequence[ResultRow] = ()) -> str:
+    """The tables under a heading, after what a reader must know about the runs and their rows."""
+    cautions = [f"- {escape_markdown(text)}" for text in _cautions(facts, rows)]
     parts = [f"# {escape_markdown(page_title(facts))}", "\n".join(cautions), *map(to_markdown, tables)]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
@@ -95,7 +96,7 @@ def _content(rows: Sequence[ResultRow], facts: Sequence[RunFacts]) -> dict[str, 
         "facts": facts,
         "several": len(facts) > 1,
         "shared": _shared(facts),
-        "cautions": _cautions(facts),
+        "cautions": _cautions(facts, rows),
         "caption": first.caption,
         "task_count": len({row.task for row in rows}),
         "headline": to_html(_without_caption(drawn), {"bar": bars}),
@@ -135,13 +136,17 @@ def _signatures(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     return [(signature, ", ".join(names)) for signature, names in sorted(tasks.items())]
 
 
-def _cautions(facts: Sequence[RunFacts]) -> list[str]:
-    """Why the numbers are not the whole story, each reason once, with the runs it holds for where not for all."""
+def _cautions(facts: Sequence[RunFacts], rows: Sequence[ResultRow]) -> list[str]:
+    """Why the numbers are not the whole story, each reason once, with the runs it holds for where not for all.
+
+    Warnings of answers that were no proper ones come first.
+    """
     runs: dict[str, list[str]] = {}
     for run in facts:
         for text in run.cautions:
             runs.setdefault(text, []).append(run.name)
-    return [text if len(names) == len(facts) else f"{_some(names)}: {text}" for text, names in runs.items()]
+    of_runs = [text if len(names) == len(facts) else f"{_some(names)}: {text}" for text, names in runs.items()]
+    return [*(f"Warning: {text}" for text in row_warnings(rows)), *of_runs]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evalsuite.reports.answer_shares import SHARE_COLUMNS, explanation, share_cells
 from evalsuite.reports.published import Published, has_table, published_cell
 from evalsuite.reports.rows import ResultRow, not_comparable
 from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
+from evalsuite.runs.answer_counts import KINDS
 
 _COLUMNS = (
     Column("run", "Run"),
@@ -15,6 +17,7 @@ _COLUMNS = (
     METRIC,
     Column("value", "Value", "number"),
     INTERVAL,
+    *SHARE_COLUMNS,
     Column("published", "Published", "number"),
     DIFFERENCE,
     Column("published_for", "Published for"),
@@ -83,7 +86,7 @@ def run_table(rows: Iterable[ResultRow], *, headline: bool = True) -> Table:
     table = Table(title, _COLUMNS, lines, caption(chosen), tuple(dict.fromkeys(notes)))
     if len({row.run for row in chosen}) < 2:
         table = table.without("run")
-    return table.without_empty("ci", "published", "published_for", "difference", "signature")
+    return table.without_empty("ci", *KINDS, "published", "published_for", "difference", "signature")
 
 
 def run_tables(rows: Iterable[ResultRow]) -> list[Table]:
@@ -94,7 +97,7 @@ def run_tables(rows: Iterable[ResultRow]) -> list[Table]:
 
 
 def caption(rows: Sequence[ResultRow]) -> str:
-    """What a reader must know: whether the values can be compared with published ones, and what the intervals are."""
+    """What a reader must know: whether values can be compared with published ones, what intervals and shares are."""
     reasons: dict[str, list[ResultRow]] = {}
     for row in rows:
         if reason := not_comparable(row):
@@ -107,7 +110,8 @@ def caption(rows: Sequence[ResultRow]) -> str:
         sentences.append("Intervals are 95% intervals over the examples.")
     if any(difference(row, published_for(row)) is not None for row in rows):
         sentences.append("Difference is this value minus the published one.")
-    return " ".join(sentences)
+    sentences.append(explanation(row.answer_counts for row in rows))
+    return " ".join(filter(None, sentences))
 
 
 def _of_which(meant: Sequence[ResultRow], rows: Sequence[ResultRow]) -> str:
@@ -159,6 +163,7 @@ def _line(row: ResultRow, notes: list[str]) -> tuple[Cell, ...]:
         Cell.of_text(metric_name(row)),
         Cell.of_number(row.value) if row.value is not None else Cell("undefined", None),
         Cell.of_interval(row.ci_low, row.ci_high),
+        *share_cells(row.answer_counts, row.n),
         _published_cell(published),
         Cell.of_number(difference(row, published), 1, sign=True),
         Cell.of_text(published.label if published else ""),

@@ -101,6 +101,8 @@ def parse_row(item: Any, where: str = "row") -> ResultRow:
         raise StoreError(f"{where}: expected an object, found {type(item).__name__}")
     values: dict[str, Any] = {}
     for field in dataclasses.fields(ResultRow):
+        if field.name not in item and field.default is not dataclasses.MISSING:
+            continue  # an older version did not know it
         if field.name not in item:
             raise StoreError(f"{where}: field {field.name!r} is missing; another version wrote it. Score the run again")
         values[field.name] = _checked(item[field.name], str(field.type), f"{where}: field {field.name!r}")
@@ -109,6 +111,8 @@ def parse_row(item: Any, where: str = "row") -> ResultRow:
 
 def _checked(value: Any, kind: str, where: str) -> Any:
     """``value`` when it fits its field's annotation, given as text."""
+    if kind == "int | None" and value is None:
+        return None
     if kind == "float | None" and (value is None or (isinstance(value, float) and not math.isfinite(value))):
         return None
     expected = _KINDS.get(kind, Mapping)
@@ -123,4 +127,4 @@ MOST = 1 << 53
 """Beyond it whole numbers are no count of anything, and no float holds them."""
 
 
-_KINDS: dict[str, Any] = {"float | None": (int, float), "int": int, "bool": bool, "str": str}
+_KINDS: dict[str, Any] = {"float | None": (int, float), "int": int, "int | None": int, "bool": bool, "str": str}

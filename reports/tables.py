@@ -7,6 +7,7 @@ a data set or a model: every renderer escapes it for its own language.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import html
 import io
 import re
@@ -22,15 +23,15 @@ CellValue = str | float | int | None | tuple[float | None, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``key`` heads the CSV column, ``title`` the others. Numbers and intervals stand to the right."""
+    """``key`` heads the CSV column, ``title`` the others. Numbers, intervals and shares stand to the right."""
 
     key: str
     title: str
-    kind: Literal["text", "number", "interval", "code"] = "text"
+    kind: Literal["text", "number", "interval", "share", "code"] = "text"
 
     @property
     def align(self) -> Literal["left", "right"]:
-        return "right" if self.kind in ("number", "interval") else "left"
+        return "right" if self.kind in ("number", "interval", "share") else "left"
 
 
 TASK, PART, METRIC = Column("task", "Task"), Column("part", "Split"), Column("metric", "Metric")
@@ -39,12 +40,20 @@ DIFFERENCE = Column("difference", "Difference", "number")
 """Columns that several tables of results have; :func:`to_terminal` leaves some of them out where space is short."""
 
 
+MARK = "†"
+"""Behind a value that stands alone in its cell and has a note below the table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a reader sees, and the value behind it (for an interval both ends)."""
+    """What a reader sees, and the value behind it: for an interval both ends, for a share count and percent.
+
+    warn: the reader should not miss it.
+    """
 
     text: str
     value: CellValue
+    warn: bool = False
 
     @classmethod
     def of_text(cls, text: str) -> Cell:
@@ -62,6 +71,10 @@ class Cell:
         if low is None or high is None:
             return cls("", (None, None))
         return cls(f"{low:.{decimals}f} to {high:.{decimals}f}", (low, high))
+
+    def marked(self, wanted: bool = True) -> Cell:
+        """The same value with a MARK behind its text."""
+        return dataclasses.replace(self, text=self.text + MARK) if wanted else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,7 @@ def to_markdown(table: Table, heading: str = "##") -> str:
     lines.append(_markdown_line(["---:" if column.align == "right" else ":---" for column in table.columns]))
     for row in table.rows:
         cells = zip(table.columns, row, strict=True)
-        lines.append(_markdown_line([escape_markdown(cell.text, code=column.kind == "code") for column, cell in cells]))
+        lines.append(_markdown_line([_markdown_cell(column, cell) for column, cell in cells]))
     if table.notes:
         lines += ["", *(f"- {escape_markdown(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
@@ -109,6 +122,11 @@ def to_markdown(table: Table, heading: str = "##") -> str:
 
 def _markdown_line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _markdown_cell(column: Column, cell: Cell) -> str:
+    text = escape_markdown(cell.text, code=column.kind == "code")
+    return f"**{text}**" if cell.warn and text else text
 
 
 def escape_markdown(text: str, code: bool = False) -> str:
@@ -128,13 +146,14 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 def to_csv(tables: Sequence[Table]) -> str:
     """One CSV of tables with the same columns; the first column, ``table``, names the table.
 
-    Numbers have full precision, an interval becomes two columns. Text that a spreadsheet would run as a formula gets a
-    leading apostrophe. A column that one of the tables lacks stays empty there.
+    Numbers have full precision; an interval becomes two columns, and so does a share (count and percent). Text that a
+    spreadsheet would run as a formula gets a leading apostrophe. A column that one of the tables lacks stays empty
+    there.
     """
     columns: dict[str, Column] = {column.key: column for table in tables for column in table.columns}
     header = ["table"]
     for column in columns.values():
-        header += [f"{column.key}_low", f"{column.key}_high"] if column.kind == "interval" else [column.key]
+        header += [column.key + ending for ending in _CSV_ENDINGS.get(column.kind, ("",))]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
@@ -148,9 +167,12 @@ def to_csv(tables: Sequence[Table]) -> str:
     return buffer.getvalue()
 
 
+_CSV_ENDINGS = {"interval": ("_low", "_high"), "share": ("", "_percent")}
+
+
 def _csv_cells(column: Column, cell: Cell | None) -> list[str]:
     value = None if cell is None else cell.value
-    if column.kind == "interval":
+    if column.kind in _CSV_ENDINGS:
         ends = value if isinstance(value, tuple) else (None, None)
         return [_csv(end) for end in ends]
     return [_csv(value)]
@@ -182,7 +204,7 @@ def neutral(text: str) -> str:
 
 
 def to_html(table: Table, graphics: Mapping[str, Sequence[str]] | None = None) -> str:
-    """A ``<table>`` with its notes, without style; the classes ``number``, ``code`` and ``text`` mark the cells.
+    """A ``<table>`` with its notes, without style; the classes ``number``, ``code``, ``text`` and ``warn`` mark cells.
 
     graphics: for the column of that key, trusted markup (an SVG) per row that stands in place of the cell's text.
     """
@@ -197,7 +219,7 @@ def to_html(table: Table, graphics: Mapping[str, Sequence[str]] | None = None) -
         for column, cell in zip(table.columns, row, strict=True):
             drawn = graphics.get(column.key)
             inner = html.escape(one_line(cell.text)) if drawn is None else drawn[number]
-            cells.append(f'<td class="{_class(column)}">{inner}</td>')
+            cells.append(f'<td class="{_class(column)}{" warn" if cell.warn else ""}">{inner}</td>')
         parts.append(f"<tr>{''.join(cells)}</tr>")
     parts.append("</tbody></table>")
     if table.notes:
@@ -207,7 +229,7 @@ def to_html(table: Table, graphics: Mapping[str, Sequence[str]] | None = None) -
 
 
 def _class(column: Column) -> str:
-    return {"number": "number", "interval": "number", "code": "code", "text": "text"}[column.kind]
+    return "number" if column.align == "right" else column.kind
 
 
 # --- terminal ------------------------------------------------------------------------------------------------------
@@ -241,7 +263,7 @@ def to_terminal(table: Table, width: int | None = None) -> RichTable:
     for column in table.columns:
         rich_table.add_column(Text(column.title), justify=column.align, overflow="fold", no_wrap=column.kind != "text")
     for row in table.rows:
-        rich_table.add_row(*(Text(one_line(cell.text)) for cell in row))
+        rich_table.add_row(*(Text(one_line(cell.text), style="bold yellow" if cell.warn else "") for cell in row))
     return rich_table
 
 

@@ -80,6 +80,11 @@ def print_rows(rows: Sequence[ResultRow]) -> None:
     console.print(to_terminal(run_table(rows), console.width))
 
 
+def print_warnings(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        say(f"warning: {warning}", err=True)
+
+
 def _by_message(failures: Mapping[str, str]) -> dict[str, list[str]]:
     """Tasks that failed for one reason, such as a model that cannot be loaded, are named together."""
     tasks: dict[str, list[str]] = {}
@@ -110,13 +115,14 @@ def print_share(result: RunResult, plan: Plan, *, as_json: bool) -> None:
 
 
 def print_results(results: Sequence[RunResult], *, as_json: bool) -> None:
-    """The table of each run, its report's path, and why tasks failed; as JSON, one array with the rows of all."""
+    """The table of each run, its report's path, warnings, and why tasks failed; as JSON, one array of all rows."""
     if as_json:
         rows = [dataclasses.asdict(row) for result in results for row in result.rows]
         say_json(rows)
     for result in results:
         if result.rows and not as_json:
             print_rows(result.rows)
+        print_warnings(result.warnings)
         _say_failures(result)
         if result.report is not None:
             say(f"\nrun folder: {result.folder}\nreport: {result.report.html}", err=as_json)

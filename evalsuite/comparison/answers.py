@@ -14,6 +14,7 @@ from evalsuite.metrics import Answer
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
+from evalsuite.scoring.marks import marks_of
 from evalsuite.scoring.reading import answer_of
 from evalsuite.scoring.run import spec_of
 from evalsuite.settings.recorded import recorded_config
@@ -29,13 +30,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """One example with its answer. content: digest of what was asked and what is right, the same in every run."""
+    """One example with its answer.
+
+    content: digest of what was asked and what is right, the same in every run. marks: as of
+    :func:`evalsuite.scoring.marks.marks_of`.
+    """
 
     id: str
     content: str
     answer: Answer
     references: Sequence[JsonValue]
     strata: Mapping[str, str]
+    marks: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,4 +113,6 @@ def content_digest(prompt: str, references: Sequence[JsonValue]) -> str:
 def _stored(item: Prediction, spec: TaskSpec) -> StoredAnswer:
     references = item.references or []
     content = content_digest(item.prompt, references)
-    return StoredAnswer(item.key.id, content, answer_of(item, spec), references, item.strata)
+    answer = answer_of(item, spec)
+    marks = marks_of(item, answer.text, spec.decoding.max_new_tokens)
+    return StoredAnswer(item.key.id, content, answer, references, item.strata, marks)

@@ -13,6 +13,7 @@ from evalsuite.comparison.paired import Difference, difference
 from evalsuite.comparison.pairing import pair
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics import Answer, load_metric
+from evalsuite.reports.answer_shares import Place, in_words, warnings
 from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ ALLOWED = ("missing", "changed", "fewer")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of one split. value: of the run, in paper units; found: the paired comparison, if any."""
+    """What the gate says of one split. value: of the run, in paper units; found: the paired comparison, if any.
+
+    reason: why, and which share of the run's answers was unread, cut, empty or withheld.
+    """
 
     task: str
     split: str
@@ -41,6 +45,15 @@ class Verdict:
 def overall(verdicts: Sequence[Verdict]) -> str:
     """The worst of the verdicts: a regression, else something inconclusive, else a pass."""
     return max((item.verdict for item in verdicts), key=[PASS, INCONCLUSIVE, REGRESSION].index, default=PASS)
+
+
+def verdict_warnings(verdicts: Sequence[Verdict], run: str) -> list[str]:
+    """Of which values of the run too many answers were unread, cut, empty or withheld, and the way out."""
+    places = []
+    for item in verdicts:
+        if item.found is not None and (counts := item.found.counts[1]) is not None:
+            places.append(Place(run, item.task, item.split, "", item.found.metric, item.found.n, counts))
+    return warnings(places)
 
 
 def judge(
@@ -74,6 +87,8 @@ def _judge(
 ) -> Verdict:
     def verdict(kind: str, reason: str, found: Difference | None = None) -> Verdict:
         value = None if found is None else found.after
+        said = in_words(found.counts[1], found.n) if found and found.counts[1] else ""
+        reason = f"{reason}; of the run's answers {said}" if said else reason
         return Verdict(base.task, base.split, base.metric, kind, reason, base.value, value, found)
 
     if base.task not in run.tasks() or base.split not in run.splits(base.task):
@@ -86,10 +101,10 @@ def _judge(
         return verdict(REGRESSION, f"{len(stored)} examples; the baseline has {base.n}")
     use = run.spec(base.task).headline()
     answers, references = [item.answer for item in stored], [item.references for item in stored]
-    strata = [item.strata for item in stored]
+    strata, marks = [item.strata for item in stored], [item.marks for item in stored]
     try:
         if tolerance.kind != "statistical":
-            found = difference(use, answers, answers, references, strata, workers, resamples=1)
+            found = difference(use, answers, answers, references, strata, workers, resamples=1, marks=(None, marks))
             return verdict(*_by_amount(base, tolerance, found), found)
         kept = [_Kept(id, content) for id, (content, _) in base.answers.items()]
         pairs = pair(kept, stored)
@@ -109,6 +124,7 @@ def _judge(
             [strata[place] for place in places],
             workers,
             resamples=resamples,
+            marks=(None, [marks[place] for place in places]),
         )
     except (EvalsuiteError, ValueError) as error:
         return verdict(REGRESSION, f"cannot be scored: {error}")

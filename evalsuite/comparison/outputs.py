@@ -61,6 +61,8 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 def _record(item: Verdict) -> dict[str, Any]:
     record = {field.name: getattr(item, field.name) for field in dataclasses.fields(Verdict) if field.name != "found"}
+    if item.found is not None and item.found.counts[1] is not None:
+        record |= {"n": item.found.n, **dataclasses.asdict(item.found.counts[1])}
     if item.found is not None and item.found.n and item.found.p is not None:
         found = item.found
         record |= {

@@ -14,6 +14,7 @@ from evalsuite.comparison.pairing import pair
 from evalsuite.comparison.significance import holm
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics import load_metric
+from evalsuite.reports.answer_shares import Place, warnings
 from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ def compare_runs(
     return rows
 
 
+def comparison_warnings(rows: Sequence[SplitComparison]) -> list[str]:
+    """Of which compared values too many answers were unread, cut, empty or withheld, and the way out."""
+    places = []
+    for row in rows:
+        if row.found is not None:
+            names = (row.first, row.second) if row.first != row.second else ("the first run", "the second run")
+            for name, counts in zip(names, row.found.counts, strict=True):
+                if counts is not None:
+                    places.append(Place(name, row.task, row.split, "", row.found.metric, row.found.n, counts))
+    return warnings(places)
+
+
 def _compare(
     first: RunAnswers, second: RunAnswers, anyway: bool, resamples: int, workers: StatisticsWorkers
 ) -> Iterator[SplitComparison]:
@@ -113,6 +126,7 @@ def _compare_split(
             [item.strata for item in left],
             workers,
             resamples=resamples,
+            marks=([item.marks for item in left], [item.marks for item in right]),
         )
     except (EvalsuiteError, ValueError) as error:
         return dataclasses.replace(row, reasons=(*row.reasons, str(error)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.files.writing import replacing, write_json
+from evalsuite.runs.answer_counts import AnswerCounts
 from evalsuite.runs.folder import RESULTS, RESULTS_PARQUET
 
 
@@ -22,6 +23,8 @@ class ResultRow:
     signature: metric, version and parameters; with ``protocol`` and ``task_version``, what to quote with the value.
     partial: why the value stands for a part of the published split (a limit, an interruption, fewer examples); "" where
         it stands for all of it.
+    unread, cut, empty, withheld: how many of the n answers were so, see
+        :class:`~evalsuite.runs.answer_counts.AnswerCounts`; None where it cannot be known.
     """
 
     task: str
@@ -49,6 +52,14 @@ class ResultRow:
     backend: str
     model: str
     partial: str = ""
+    unread: int | None = None
+    cut: int | None = None
+    empty: int | None = None
+    withheld: int | None = None
+
+    @property
+    def answer_counts(self) -> AnswerCounts:
+        return AnswerCounts(self.unread, self.cut, self.empty, self.withheld)
 
 
 def write_results(folder: Path, rows: Sequence[ResultRow]) -> None:
@@ -62,7 +73,8 @@ def _write_parquet(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_(), "float | None": pa.float64()}
+    types = {"str": pa.string(), "int": pa.int64(), "bool": pa.bool_()}
+    types |= {"float | None": pa.float64(), "int | None": pa.int64()}
     schema = pa.schema(
         [(field.name, types.get(str(field.type), pa.string())) for field in dataclasses.fields(ResultRow)]
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics import Metric, WeightedMetric
+from evalsuite.runs.answer_counts import AnswerCounts
 from evalsuite.runs.results import ResultRow
 from evalsuite.scoring.statistics import bootstrap_mean
 
@@ -76,6 +77,7 @@ class Averages:
             ci_high=high,
             n=sum(row.n for row in members),
             errors=sum(row.errors for row in members),
+            **dataclasses.asdict(AnswerCounts.total(row.answer_counts for row in members)),
             partial="; ".join(partial),
         )
 

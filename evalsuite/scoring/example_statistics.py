@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.metrics import Metric
 from evalsuite.metrics.groups import statistics_by_group
+from evalsuite.scoring.marks import FAILED, Tally, with_unread
 from evalsuite.scoring.reading import Groups, Scorable
 from evalsuite.scoring.workers import StatisticsWorkers
 
@@ -21,20 +22,22 @@ def all_statistics(
     groups: Groups,
     workers: StatisticsWorkers,
     lost: dict[int, tuple[str, str]],
+    tallies: Sequence[Tally],
 ) -> list[Array] | None:
     """A table (n, k) of statistics per metric; ``metrics`` that need the corpus are replaced by prepared ones.
 
     Only when some metric needs the corpus is it held in memory. corpora: per metric, the stratum whose values are
     corpora of their own; its examples are then computed within these. lost: filled with place -> (id, reason) of
-    examples that could only be computed as empty answers.
+    examples that could only be computed as empty answers. tallies: per metric, filled with the marks of the answers.
     """
     import numpy as np
 
     if any(corpora) or any(metric.needs_corpus for metric in metrics):
-        whole = Scorable([], [])
+        whole = Scorable()
         for part in parts:
             whole.answers.extend(part.answers)
             whole.references.extend(part.references)
+            whole.marks.extend(part.marks)
         if whole.answers:
             metrics[:] = [metric.prepare(whole.predictions(metric), whole.references) for metric in metrics]
         parts = iter([whole])
@@ -54,6 +57,12 @@ def all_statistics(
                 found = statistics_by_group(together, predictions, part.references, groups.codes[corpus])
                 for place, table_of_one in zip(places, found, strict=True):
                     tables[place].append(table_of_one)
+            marks = np.frombuffer(part.marks, np.uint8).copy()
+            marks[[place - before for place in lost if place >= before]] = FAILED
+            codes_here = groups.part(before, len(marks))
+            for tally, metric, table in zip(tallies, metrics, tables, strict=True):
+                marked = with_unread(marks, metric, part.predictions(metric), part.references, table[-1])
+                tally.add(*marked, codes_here)
             before += len(part.answers)
     return [np.concatenate(table) for table in tables] if tables[0] else None
 

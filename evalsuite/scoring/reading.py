@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.answers.parsing import parse_answer
 from evalsuite.metrics import Answer, Metric
+from evalsuite.scoring.marks import marks_of
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import JsonValue, Prediction
 
@@ -27,10 +28,14 @@ _NO_GROUP, _ABSENT = -1, -2
 
 @dataclass(frozen=True, slots=True)
 class Scorable:
-    """What scoring needs of one split, in data set order. Examples without references are only counted."""
+    """What scoring needs of one split, in data set order. Examples without references are only counted.
 
-    answers: list[Answer]
-    references: list[Sequence[JsonValue]]
+    marks: a byte per answer, see :mod:`evalsuite.scoring.marks`.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    references: list[Sequence[JsonValue]] = field(default_factory=list)
+    marks: bytearray = field(default_factory=bytearray)
 
     def predictions(self, metric: Metric) -> list[Answer] | list[str]:
         """The answers in the form that the metric takes."""
@@ -66,6 +71,15 @@ class Groups:
         for name, values in self.values.items():
             self.errors.update((name, value) for value, code in values.items() if code == self.codes[name][place])
 
+    def part(self, start: int, n: int) -> dict[str, tuple[Mapping[str, int], NDArray[np.int32]]]:
+        """Stratum name -> its values so far with their codes, and the codes of n examples from number ``start`` on."""
+        import numpy as np
+
+        return {
+            name: (self.values[name], np.asarray(codes[start : start + n], np.int32))
+            for name, codes in self.codes.items()
+        }
+
     def seen(self, only: Mapping[str, str], n: int) -> Mask:
         """Which of n examples a metric sees that is for one value of a stratum alone; all without that."""
         import numpy as np
@@ -90,14 +104,16 @@ def scorable(predictions: Iterable[Prediction], spec: TaskSpec, groups: Groups) 
     """Predictions in chunks. A failed example is scored as an empty answer, never left out."""
     stream = iter(predictions)
     while chunk := list(itertools.islice(stream, CHUNK)):
-        part = Scorable([], [])
+        part = Scorable()
         for prediction in chunk:
             if prediction.error is not None:
                 groups.count_error(prediction)
             if prediction.references is not None:
                 groups.add(prediction)
-                part.answers.append(answer_of(prediction, spec))
+                answer = answer_of(prediction, spec)
+                part.answers.append(answer)
                 part.references.append(prediction.references)
+                part.marks.append(marks_of(prediction, answer.text, spec.decoding.max_new_tokens))
         yield part
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from evalsuite.runs.results import ResultRow, write_results
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.averages import Averages
 from evalsuite.scoring.example_statistics import all_statistics
+from evalsuite.scoring.marks import Tally
 from evalsuite.scoring.reading import Groups, noted, scorable
 from evalsuite.scoring.rows import shared_fields, value_rows, why_partial
 from evalsuite.scoring.workers import StatisticsWorkers
@@ -145,7 +147,8 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
     ids: list[str] = []
     parts = noted(scorable(predictions, spec, groups), ids if context.averages.wants(spec.id, split) else None)
     lost: dict[int, tuple[str, str]] = {}
-    statistics = all_statistics(parts, metrics, corpora, groups, context.workers, lost)
+    tallies = [Tally(use.only) for use in spec.metrics]
+    statistics = all_statistics(parts, metrics, corpora, groups, context.workers, lost, tallies)
     if statistics is None:
         raise ScoringError(f"split {split} has no predictions with references to score")
     if lost:
@@ -153,7 +156,7 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
     partial = why_partial(spec, split, len(statistics[0]), manifest)
     rows: list[ResultRow] = []
     headline = spec.headline(context.protocol)
-    for use, metric, table in zip(spec.metrics, metrics, statistics, strict=True):
+    for use, metric, table, tally in zip(spec.metrics, metrics, statistics, tallies, strict=True):
         seen = groups.seen(use.only, len(table))
         if use == headline and ids:
             kept = [id for id, is_seen in zip(ids, seen, strict=True) if is_seen]
@@ -164,6 +167,7 @@ def _score_split(store: PredictionStore, spec: TaskSpec, split: str, context: _C
                 continue
             shared = shared_fields(spec, split, stratum, value, manifest)
             shared |= {"protocol": use.protocol, "errors": groups.errors[stratum, value], "partial": partial}
+            shared |= dataclasses.asdict(tally.counts(stratum, value))
             rows += value_rows(metric, table, mask & seen, use == headline, shared, context.resamples)
     return rows
 

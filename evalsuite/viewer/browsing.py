@@ -21,7 +21,7 @@ from evalsuite.inspection.visible import printable, visible
 from evalsuite.metrics import load_metric
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.store import PredictionStore
-from evalsuite.types import Prediction
+from evalsuite.types import FILTER, LENGTH, Prediction
 from evalsuite.viewer.index import SplitIndex, split_index
 from evalsuite.viewer.media import ExampleReader
 from evalsuite.viewer.records import FEW_RUNS, PAGE, Answered, Card, Page, Query, pages_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 QUICK = 5_000
 """A page of so many examples or more does not wait for scores that nobody sorts or filters by."""
 ANSWER_COLOURS = (2, 5, 4)
+_ENDED = {LENGTH: "cut at the token limit", FILTER: "withheld by a filter"}
 REFERENCE = -1
 """In place of a run: the first reference."""
 
@@ -250,4 +251,5 @@ class Browser:
 
 def _answered(run: str, number: int, item: Prediction, value: float | None) -> Answered:
     view = reference_views([item.text])[0]
-    return Answered(run, number, view.text, value, printable(item.error or ""), view.table, view.long)
+    ended = _ENDED.get(str(item.details.get("ended")), "")
+    return Answered(run, number, view.text, value, printable(item.error or ""), view.table, view.long, ended)

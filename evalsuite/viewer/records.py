@@ -52,7 +52,8 @@ class Query:
 class Answered:
     """What one run said to an example. value: the example's own value in paper units, None where it has none alone.
 
-    number: of the run. table: the answer as a safe HTML table, or "". long: several lines or many characters.
+    number: of the run. ended: why the answer is no whole one, or "". table: the answer as a safe HTML table, or "".
+    long: several lines or many characters.
     """
 
     run: str
@@ -62,6 +63,7 @@ class Answered:
     error: str
     table: str = ""
     long: bool = False
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.errors import StoreError
+from evalsuite.reports.answer_shares import row_warnings
 from evalsuite.reports.page import with_bars
 from evalsuite.reports.results_table import is_headline, run_tables
 from evalsuite.reports.rows import ResultRow, read_rows, run_folders
@@ -84,12 +85,19 @@ class Results:
     _tables: list[ShownTable] = field(default_factory=list)
     _study: StudyReport = field(default_factory=StudyReport)
     _drawn: dict[str, str] = field(default_factory=dict)
+    _warnings: list[str] = field(default_factory=list)
 
     def tables(self) -> list[ShownTable]:
         """The headline values, what runs that vary in something say together, and all other values."""
         with self._lock:
             self._refresh()
             return self._tables
+
+    def warnings(self) -> list[str]:
+        """Of which values too many answers were no proper ones."""
+        with self._lock:
+            self._refresh()
+            return self._warnings
 
     def figures(self) -> list[str]:
         """Names of the figures."""
@@ -112,6 +120,7 @@ class Results:
             return
         rows = read_rows(scored)
         self._study = study_report(rows) if len(scored) > 1 else StudyReport()
+        self._warnings = [f"Warning: {text}" for text in row_warnings(rows)]
         self._tables = list(_run_tables(rows))
         self._tables[1:1] = map(shown_table, self._study.tables.values())
         self._drawn = {}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import ScoringError, UnknownName
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 ACCEPTED = ("text", "letter", "either")
 _LETTER = re.compile(r"\(?([a-z])\)?[.:)]?", re.IGNORECASE | re.ASCII)
@@ -54,6 +54,10 @@ class MultipleChoice(Metric):
         choices, right = _choices(references)
         named = self._named(prediction, choices)
         return np.array([right in named, not named, 1.0])
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers that name no choice."""
+        return np.asarray(statistics[:, 1], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         right, invalid, count = np.moveaxis(total, -1, 0)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from evalsuite.metrics.base import MeanMetric, Value
+import numpy as np
+
+from evalsuite.metrics.base import Array, Flags, MeanMetric, Value
 
 _WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -37,6 +39,11 @@ class NumberWords(MeanMetric):
         answer = digits(prediction)
         return float(any(digits(reference) == answer for reference in references))
 
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[str]], statistics: Array) -> Flags:
+        """Answers that are no number where one is asked for."""
+        pairs = zip(predictions, references, strict=True)
+        return np.asarray([_is_number(group) and not _is_number([text]) for text, group in pairs], bool)
+
 
 def digits(text: str) -> str:
     """The digits of a number word, any other text unchanged.
@@ -45,3 +52,8 @@ def digits(text: str) -> str:
     ('20', 'Twenty-one')
     """
     return _DIGITS.get(text.lower(), text)
+
+
+def _is_number(texts: Sequence[str]) -> bool:
+    """Whether there are texts, and all of them are numbers."""
+    return bool(texts) and all(digits(text).isdecimal() for text in texts)

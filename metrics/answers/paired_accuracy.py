@@ -13,7 +13,7 @@ import numpy as np
 
 from evalsuite.errors import ScoringError, UnknownName
 from evalsuite.metrics.answers.shared_verdicts import content, shares
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 
 class _Group(NamedTuple):
@@ -90,6 +90,16 @@ class PairedAccuracy(Metric):
             raise ScoringError(f"paired_accuracy has not seen pair {pair!r}: prepare it with the whole corpus first")
         share = self._shares.get((pair, content(reference)), 0.0) * group.complete
         return np.array([share * group.right, share, self._right(prediction, reference), not group.complete, 1.0])
+
+    def unread(
+        self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array
+    ) -> Flags | None:
+        """Under ``letter`` answers without an a or b, under ``judged`` replies other than yes and no."""
+        if self.match == "text":
+            return None
+        if self.match == "judged":
+            return np.asarray([text.lower() not in ("yes", "no") for text in predictions], bool)
+        return np.asarray([choice_letter(text) is None for text in predictions], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         pairs_right, pairs, right, incomplete, count = np.moveaxis(total, -1, 0)

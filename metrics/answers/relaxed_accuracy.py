@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from evalsuite.errors import UnknownName
-from evalsuite.metrics.base import MeanMetric, Value
+from evalsuite.metrics.base import Array, Flags, MeanMetric, Value
 
 VARIANTS = ("big_vision", "pix2struct", "case_sensitive")
 
@@ -45,6 +47,11 @@ class RelaxedAccuracy(MeanMetric):
     def example(self, prediction: str, references: Sequence[str]) -> float:
         return float(any(self._correct(prediction, reference) for reference in references))
 
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[str]], statistics: Array) -> Flags:
+        """Answers that are no number where one is asked for."""
+        pairs = zip(predictions, references, strict=True)
+        return np.asarray([to_number(text) is None and _is_numeric(group) for text, group in pairs], bool)
+
     def _correct(self, prediction: str, reference: str) -> bool:
         number, target = to_number(prediction), to_number(reference)
         if number is not None and target:
@@ -64,3 +71,7 @@ def to_number(text: str) -> float | None:
         return float(text.rstrip("%")) / 100 if text.endswith("%") else float(text)
     except ValueError:
         return None
+
+
+def _is_numeric(references: Sequence[str]) -> bool:
+    return bool(references) and all(to_number(reference) is not None for reference in references)

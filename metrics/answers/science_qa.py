@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import ScoringError, UnknownName
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 VARIANTS = ("big_vision", "official")
 _START = re.compile(r"the answer is ([a-z])\.")
@@ -62,6 +62,10 @@ class ScienceQA(Metric):
         valid = place is not None and any(place < _number_of_choices(reference) for reference in references)
         right = valid and any(place == _gold_place(reference) for reference in references)
         return np.array([right, not valid, 1.0])
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers without a letter, or under ``official`` with one beyond the choices."""
+        return np.asarray(statistics[:, 1], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         right, invalid, count = np.moveaxis(total, -1, 0)

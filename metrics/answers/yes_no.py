@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from evalsuite.errors import UnknownName
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 VARIANTS = ("big_vision", "official")
 _NO = frozenset({"No", "not", "no"})
+_YES = re.compile(r"\byes\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ class YesNo(Metric):
             yes, wanted = lowered == "yes", "yes" in references
             right = lowered in references
         return np.array([right, yes and wanted, yes, wanted, valid, 1.0])
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers that are not ``yes`` or ``no``; under ``official`` those that are a yes for want of a no alone."""
+        if self.variant == "official":
+            return np.asarray([says_yes(text) and not _YES.search(text) for text in predictions], bool)
+        return np.asarray(statistics[:, 4] == 0)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         right, both, answered, labelled, valid, count = np.moveaxis(total, -1, 0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evalsuite.metrics.base import Array, Value, WeightedMetric, ratio
+from evalsuite.metrics.base import Array, Flags, Value, WeightedMetric, ratio
 from evalsuite.metrics.boxes.coco_matching import Detections, Ints, Matches, Truths, average, match_boxes
 from evalsuite.metrics.boxes.detections import ImageDetections, ImageObjects, read_detections, read_objects
 from evalsuite.metrics.boxes.written import GEMMA_SEPARATORS
@@ -79,6 +79,13 @@ class BoxAP(WeightedMetric):
         rows = [corpus.values(row) for row in weights.reshape(-1, weights.shape[-1])]
         table = np.array(rows).reshape(*weights.shape[:-1], len(self.values))
         return {value.name: table[..., k] for k, value in enumerate(self.values)}
+
+    def unread(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers of which a piece could not be read.
+
+        They are those of the corpus that the metric was prepared on, as a whole.
+        """
+        return self._prepared().counts[:, 0] > 0
 
     def category_values(self, weights: Array) -> dict[str, float]:
         """``ap`` of each category that has true objects in the corpus, in the order in which they occur.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.boxes.masks import mask_area, mask_size, parse_segmentation, read_mask
 from evalsuite.metrics.boxes.vqvae import describe_weights, load_decoder
 
@@ -85,6 +85,10 @@ class MaskIoU(Metric):
             part = slice(start, start + _BATCH)
             self._fill(rows[part], predictions[part], references[part])
         return rows
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers that do not begin with the tokens of a box and a mask, or whose box is empty."""
+        return np.asarray(statistics[:, _INVALID], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         means = {value.name: ratio(total[..., k], total[..., _COUNT]) for k, value in enumerate(self.values[:-1])}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.boxes.clipping import EPSILON
 from evalsuite.metrics.boxes.geometry import Ints, Polygons, polygon_overlaps, self_crossings
 from evalsuite.metrics.boxes.written import finite_numbers, number_block, parse_json_list, parse_located_texts
@@ -94,6 +94,10 @@ class TextSpotting(Metric):
                 row[_PIECES] = row[_MALFORMED] + predicted.starts[-1] - predicted.starts[-2]
             _count(rows[part], true, predicted, self.boxes)
         return rows
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers of which a piece could not be read."""
+        return np.asarray(statistics[:, _MALFORMED], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         read = _rates("e2e", total, total[..., _READ], total[..., _READ_OVERLAP])

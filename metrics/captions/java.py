@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import MissingDependency, ScoringError
-from evalsuite.metrics.base import Array, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Value, ratio
 from evalsuite.metrics.captions.corpus import CaptionCorpus, CaptionMetric
 
 # METEOR 1.5, task "rank", English.
@@ -152,6 +152,10 @@ class Meteor(JavaCaptionMetric):
         if len(answers) != len(new):
             raise ScoringError(f"metric meteor: METEOR gave {len(answers)} lines for {len(new)} captions")
         _MEMO.update((line, _read(answer)) for line, answer in zip(new, answers, strict=True))
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers of more than 2,000 words, or with a reference of so many."""
+        return np.asarray(statistics[:, INVALID], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         def weighted(content: Array, function: Array) -> Array:

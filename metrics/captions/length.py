@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 # End marks with closing quotes and brackets before white space; full-width marks anywhere; an empty line. The
 # look-behind and the possessive repeats keep long runs of marks linear.
@@ -68,6 +68,10 @@ class CaptionLength(Metric):
         """(characters, words, sentences, empty, 1)."""
         sentences = len(split_sentences(prediction))
         return np.array([len(prediction.strip()), len(prediction.split()), sentences, sentences == 0, 1.0])
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers without a sentence."""
+        return np.asarray(statistics[:, 3], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         return {value.name: ratio(total[..., k], total[..., 4]) for k, value in enumerate(self.values)}

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UsageError
-from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
+from evalsuite.metrics.base import Answer, Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.captions.length import split_sentences
 from evalsuite.metrics.captions.rating_sheets import (
     RATINGS,
@@ -145,6 +145,10 @@ class NonEntailment(Metric):
                 raise ScoringError(f"non_entailment: nobody rated {sentence!r:.60} of {prediction.id!r}")
             total += rating_statistics(ratings)
         return total
+
+    def unread(self, predictions: Sequence[Answer], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers without a sentence."""
+        return np.asarray(statistics[:, _EMPTY], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         sentences, compared = total[..., _SENTENCES], total[..., _COMPARED]

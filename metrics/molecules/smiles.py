@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import ScoringError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 
 LONGEST = 4000
 """Longer SMILES (in characters, after preparation) are not given to RDKit, whose recursion ends in a crash."""
@@ -151,6 +151,10 @@ class SmilesMatch(Metric):
         row[_VALID], row[_GOLD_VALID], row[_OVERSIZED] = pair.valid, pair.gold_valid, pair.oversized
         row[_COUNT] = 1
         return row
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers that RDKit does not parse after preparation."""
+        return np.asarray(statistics[:, _VALID] == 0, bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         values = {value.name: ratio(total[..., k], total[..., _COUNT]) for k, value in enumerate(self.values)}

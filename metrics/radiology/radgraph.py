@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.radiology.annotator import (
     MODELS,
     check_weights,
@@ -140,6 +140,10 @@ class RadGraphF1(Metric):
             row[4] = has_dangling_relation(ours) or has_dangling_relation(true)
             row[5] = is_oversized(prediction) or is_oversized(reference)
         return rows
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers of which only the first 1,000 words are annotated."""
+        return np.asarray([is_oversized(prediction) for prediction in predictions], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         return {value.name: ratio(total[..., k], total[..., -1]) for k, value in enumerate(self.values)}

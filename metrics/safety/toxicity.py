@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from evalsuite.errors import DataError, ScoringError, UnknownName, UsageError
-from evalsuite.metrics.base import Answer, Array, Metric, Value, ratio
+from evalsuite.metrics.base import Answer, Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.safety.word_list import WORD_LIST, word_scores
 from evalsuite.metrics.shared.side_files import describe_file, read_records, version_of
 
@@ -143,6 +143,10 @@ class Toxicity(Metric):
             for place in (0, *(places[subgroup] for subgroup in _subgroups_of(group))):
                 row[width * place : width * (place + 1)] = (1.0, *flags)
         return rows
+
+    def unread(self, predictions: Sequence[Answer], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers for which an attribute has no score."""
+        return np.asarray(statistics[:, _UNSCORED], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         values: dict[str, Array] = {}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from evalsuite.errors import ScoringError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.tables.grid import (
     NO_BOX,
     Cell,
@@ -83,6 +83,10 @@ class _Grits(Metric):
         if isinstance(references, str) or not references:
             raise ScoringError(f"{self.name}: references must be a list of tables, not {references!r:.80}")
         return np.array([*max(self.compare(prediction, reference) for reference in references), 1.0])
+
+    def unread(self, predictions: Sequence[Any], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers without a table, or with one too large to compare."""
+        return np.asarray(statistics[:, 4] + statistics[:, 6], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         return {value.name: ratio(total[..., k], total[..., -1]) for k, value in enumerate(self.values)}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evalsuite.errors import ScoringError
-from evalsuite.metrics.base import Array, Metric, Value, ratio
+from evalsuite.metrics.base import Array, Flags, Metric, Value, ratio
 from evalsuite.metrics.tables.html import TableTree, TagCodes, parse_table, wrap_table
 
 MAX_TEXT_PAIRS = 10**11
@@ -46,6 +46,10 @@ class _TableTrees(Metric):
         if not references or not all(reference is None or isinstance(reference, str) for reference in references):
             raise ScoringError(f"{self.name}: references must be a list of HTML strings, not {references!r:.80}")
         return np.array([*max(self._compare(prediction, reference) for reference in references), 1.0])
+
+    def unread(self, predictions: Sequence[str], references: Sequence[Sequence[Any]], statistics: Array) -> Flags:
+        """Answers without a table, or with one too large to compare."""
+        return np.asarray(statistics[:, 1] + statistics[:, 2], bool)
 
     def finalize(self, total: Array) -> dict[str, Array]:
         return {value.name: ratio(total[..., k], total[..., -1]) for k, value in enumerate(self.values)}

@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evalsuite.reports.answer_shares import is_flawed
 from evalsuite.reports.published import load_published, published_values
 from evalsuite.reports.results_table import is_headline, part_name, task_name
 from evalsuite.reports.rows import ResultRow
-from evalsuite.reports.tables import TASK, Cell, Column, Table
+from evalsuite.reports.tables import MARK, TASK, Cell, Column, Table
 
 Place = tuple[str, int]
 """(size, resolution in pixels), such as ("3B", 224)."""
@@ -24,16 +25,18 @@ class Sample:
     """Values of several seeds in one cell, or a printed mean with its spread.
 
     std: sample standard deviation over seeds (n - 1), as the papers print; None for a single value.
+    flawed: whether answers behind some value were unread, cut, empty or withheld.
     """
 
     mean: float
     std: float | None = None
     values: tuple[float, ...] = ()
+    flawed: bool = False
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Sample:
+    def of(cls, values: Sequence[float], *, flawed: bool = False) -> Sample:
         spread = statistics.stdev(values) if len(values) > 1 else None
-        return cls(statistics.fmean(values), spread, tuple(values))
+        return cls(statistics.fmean(values), spread, tuple(values), flawed)
 
     @property
     def median(self) -> float:
@@ -95,6 +98,7 @@ def grids_of_runs(rows: Iterable[ResultRow]) -> list[TaskGrid]:
     """
     found: dict[tuple[str, str], dict[Place, list[float]]] = {}
     examples: dict[tuple[str, str], ResultRow] = {}
+    flawed: set[tuple[tuple[str, str], Place]] = set()
     for row in rows:
         place = _place(row.attributes)
         if not is_headline(row) or row.value is None or place is None:
@@ -102,13 +106,18 @@ def grids_of_runs(rows: Iterable[ResultRow]) -> list[TaskGrid]:
         key = (row.task, part_name(row))
         examples.setdefault(key, row)
         found.setdefault(key, {}).setdefault(place, []).append(row.value)
+        if is_flawed(row):
+            flawed.add((key, place))
     named = {key: task_name(examples[key]) for key in found}
     return [
         TaskGrid(
             _unique_name(named, key),
             examples[key].unit,
             examples[key].higher_is_better,
-            {place: Sample.of(values) for place, values in sorted(cells.items(), key=lambda item: _order(item[0]))},
+            {
+                place: Sample.of(values, flawed=(key, place) in flawed)
+                for place, values in sorted(cells.items(), key=lambda item: _order(item[0]))
+            },
             _published_cells(examples[key]),
         )
         for key, cells in found.items()
@@ -156,7 +165,7 @@ def _sample_cell(sample: Sample | None, *, marked: bool) -> Cell:
     if sample is None:
         return Cell("", None)
     spread = "" if sample.std is None else f" ± {sample.std:.1f}"
-    return Cell(f"{sample.mean:.1f}{spread}{'*' if marked else ''}", sample.mean)
+    return Cell(f"{sample.mean:.1f}{spread}{MARK if sample.flawed else ''}{'*' if marked else ''}", sample.mean)
 
 
 def _published_pair(grid: TaskGrid, place: Place) -> list[Cell]:

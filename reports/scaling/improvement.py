@@ -23,7 +23,7 @@ class Improvement:
     """Gains of one task in percent: relative improvement of the value, and (bounded metrics only) of the error.
 
     size: from the smallest to the next model at the smaller resolution. resolution: from the smaller to the larger
-    image with the smallest model.
+    image with the smallest model. flawed: as of :class:`~evalsuite.reports.scaling.grid.Sample`, for any of the three.
     """
 
     task: str
@@ -32,6 +32,7 @@ class Improvement:
     size_error: float | None
     resolution_error: float | None
     threshold: float = THRESHOLD
+    flawed: bool = False
 
     @property
     def group(self) -> str:
@@ -91,7 +92,7 @@ def improvement_table(found: Sequence[Improvement], title: str = "Gains from siz
     )
     lines = tuple(
         (
-            Cell.of_text(item.task),
+            Cell.of_text(item.task).marked(item.flawed),
             Cell.of_number(item.size, 1, sign=True),
             Cell.of_number(item.resolution, 1, sign=True),
             Cell.of_number(item.size_error, 1, sign=True),
@@ -113,4 +114,5 @@ def _improvement(grid: TaskGrid, small: Sample, size: Sample, resolution: Sample
     bounded = grid.unit == PERCENT and up and small.mean < 100
     errors = [error_reduction(small.mean, other.mean) if bounded else None for other in (size, resolution)]
     gains = [relative_improvement(small.mean, other.mean, up) for other in (size, resolution)]
-    return Improvement(grid.name, gains[0], gains[1], errors[0], errors[1], threshold)
+    flawed = small.flawed or size.flawed or resolution.flawed
+    return Improvement(grid.name, gains[0], gains[1], errors[0], errors[1], threshold, flawed)

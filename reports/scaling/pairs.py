@@ -13,12 +13,16 @@ from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One task in two systems, at one resolution (0 where it does not matter)."""
+    """One task in two systems, at one resolution (0 where it does not matter).
+
+    flawed: whether answers behind the first, the second value were unread, cut, empty or withheld.
+    """
 
     task: str
     resolution: int
     first: float
     second: float
+    flawed: tuple[bool, bool] = (False, False)
 
     @property
     def delta(self) -> float:
@@ -90,11 +94,11 @@ def delta_table(pairs: Sequence[Pair], first: str, second: str, title: str) -> T
 def _pair_cells(pair: Pair | None) -> list[Cell]:
     if pair is None:
         return [Cell("", None)] * 3
-    return [
-        Cell.of_number(pair.first, 1),
-        Cell.of_number(pair.second, 1),
-        Cell.of_number(pair.delta, 1, sign=True),
-    ]
+    return [*_sides(pair), Cell.of_number(pair.delta, 1, sign=True)]
+
+
+def _sides(pair: Pair) -> list[Cell]:
+    return [Cell.of_number(pair.first, 1).marked(pair.flawed[0]), Cell.of_number(pair.second, 1).marked(pair.flawed[1])]
 
 
 def relative_table(pairs: Sequence[Pair], first: str, second: str, printed: Mapping[str, float] | None = None) -> Table:
@@ -111,8 +115,7 @@ def relative_table(pairs: Sequence[Pair], first: str, second: str, printed: Mapp
     for pair in pairs:
         line = [
             Cell.of_text(pair.task),
-            Cell.of_number(pair.first, 1),
-            Cell.of_number(pair.second, 1),
+            *_sides(pair),
             Cell.of_number(pair.relative, 1),
         ]
         lines.append(tuple([*line, Cell.of_number(printed.get(pair.task), 1)] if printed else line))
@@ -121,13 +124,17 @@ def relative_table(pairs: Sequence[Pair], first: str, second: str, printed: Mapp
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A model's relative training cost per example (3B at 224 px is 1) and the mean of its values over shared tasks."""
+    """A model's relative training cost per example (3B at 224 px is 1) and the mean of its values over shared tasks.
+
+    flawed: as of :class:`~evalsuite.reports.scaling.grid.Sample`, for any of the values.
+    """
 
     size: str
     resolution: int
     cost: float
     quality: float
     tasks: int
+    flawed: bool = False
 
 
 def costs_of(grids: Sequence[TaskGrid]) -> list[Cost]:
@@ -139,7 +146,13 @@ def costs_of(grids: Sequence[TaskGrid]) -> list[Cost]:
     places = {place for grid in grids for place in grid.cells}
     shared = [grid for grid in grids if places <= grid.cells.keys()]
     return [
-        Cost(*place, costs[place], math.fsum(grid.cells[place].mean for grid in shared) / len(shared), len(shared))
+        Cost(
+            *place,
+            costs[place],
+            math.fsum(grid.cells[place].mean for grid in shared) / len(shared),
+            len(shared),
+            any(grid.cells[place].flawed for grid in shared),
+        )
         for place in sorted(places, key=lambda place: costs.get(place, math.inf))
         if place in costs and shared
     ]
@@ -155,7 +168,7 @@ def cost_table(costs: Sequence[Cost]) -> Table:
         (
             Cell.of_text(f"{item.size} {item.resolution}px"),
             Cell.of_number(item.cost, 1),
-            Cell.of_number(item.quality, 2),
+            Cell.of_number(item.quality, 2).marked(item.flawed),
         )
         for item in costs
     )

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evalsuite.reports.answer_shares import is_flawed
 from evalsuite.reports.rows import ResultRow
 from evalsuite.reports.scaling import plots
 from evalsuite.reports.scaling.figures import FORMATS
 from evalsuite.reports.scaling.files import write_table
+from evalsuite.reports.scaling.footnotes import footnotes, plot_with_footnotes, with_footnotes
 from evalsuite.reports.scaling.grid import TaskGrid, grids_of_runs, scaling_table
 from evalsuite.reports.scaling.improvement import improvement_table, improvements, steps
 from evalsuite.reports.scaling.pairs import Pair, cost_table, costs_of, delta_table, relative_table
@@ -46,7 +48,9 @@ def study_report(rows: Sequence[ResultRow]) -> StudyReport:
     _add_sweep(report, rows)
     _add_quantized(report, rows)
     _add_limited(report, rows)
-    return report
+    notes = footnotes(rows)
+    tables = {name: with_footnotes(table, notes) for name, table in report.tables.items()}
+    return StudyReport(tables, {name: plot_with_footnotes(plot, notes) for name, plot in report.plots.items()})
 
 
 def write_study_report(report: StudyReport, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -72,7 +76,8 @@ def quantized_pairs(rows: Sequence[ResultRow]) -> dict[str, list[Pair]]:
     for systems in found.values():
         for name, row in systems.items():
             if name and "" in systems and systems[""].value is not None and row.value is not None:
-                pairs.setdefault(name, []).append(Pair(_name(row), 0, systems[""].value, row.value))
+                flawed = (is_flawed(systems[""]), is_flawed(row))
+                pairs.setdefault(name, []).append(Pair(_name(row), 0, systems[""].value, row.value, flawed))
     return pairs
 
 
@@ -90,12 +95,19 @@ def family_pairs(rows: Sequence[ResultRow]) -> tuple[tuple[str, str], list[Pair]
             rest = tuple(sorted((k, str(v)) for k, v in row.attributes.items() if k != FAMILY))
             found.setdefault((row.task, row.split, row.stratum, rest), {})[str(row.attributes[FAMILY])] = row
     pairs: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    flaws: dict[tuple[str, int], list[tuple[bool, bool]]] = {}
     for both in found.values():
         if len(both) == 2:
             first, second = both[names[0]], both[names[1]]
             side = re.sub(r"\D", "", str(first.attributes.get("resolution", "")))
-            pairs.setdefault((_name(first), int(side or 0)), []).append((first.value or 0.0, second.value or 0.0))
-    means = [Pair(*key, *(sum(side) / len(side) for side in zip(*both, strict=True))) for key, both in pairs.items()]
+            key = (_name(first), int(side or 0))
+            pairs.setdefault(key, []).append((first.value or 0.0, second.value or 0.0))
+            flaws.setdefault(key, []).append((is_flawed(first), is_flawed(second)))
+    means = []
+    for key, values in pairs.items():
+        one, other = (sum(side) / len(side) for side in zip(*values, strict=True))
+        flawed = (any(flaw for flaw, _ in flaws[key]), any(flaw for _, flaw in flaws[key]))
+        means.append(Pair(*key, one, other, flawed))
     return (names[0], names[1]), means
 
 

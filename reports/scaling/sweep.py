@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalsuite.reports.answer_shares import is_flawed
 from evalsuite.reports.published import load_published
 from evalsuite.reports.results_table import is_headline, task_name
 from evalsuite.reports.rows import ResultRow
@@ -14,12 +15,16 @@ from evalsuite.reports.tables import TASK, Cell, Column, Table
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One task and size. values: learning rate -> value on the selection split (mean over seeds)."""
+    """One task and size. values: learning rate -> value on the selection split (mean over seeds).
+
+    flawed: whether answers behind some value were unread, cut, empty or withheld.
+    """
 
     task: str
     size: str
     values: Mapping[float, float]
     higher_is_better: bool = True
+    flawed: bool = False
 
     def normalised(self) -> dict[float, float]:
         """0 for the worst rate and 1 for the best; 1 everywhere when all are equal."""
@@ -47,6 +52,7 @@ def sweeps_of_runs(rows: Sequence[ResultRow], axis: str = "learning_rate") -> li
     """Headline values of runs whose attributes name the axis; runs that differ in other attributes are averaged."""
     found: dict[tuple[str, str], dict[float, list[float]]] = {}
     directions: dict[str, bool] = {}
+    flawed: set[tuple[str, str]] = set()
     for row in rows:
         rate = row.attributes.get(axis)
         if not is_headline(row) or row.value is None or rate in (None, ""):
@@ -54,9 +60,11 @@ def sweeps_of_runs(rows: Sequence[ResultRow], axis: str = "learning_rate") -> li
         key = (task_name(row), str(row.attributes.get("size", "")))
         directions[key[0]] = row.higher_is_better
         found.setdefault(key, {}).setdefault(float(str(rate)), []).append(row.value)
+        if is_flawed(row):
+            flawed.add(key)
     return [
-        Sweep(task, size, {rate: sum(v) / len(v) for rate, v in sorted(values.items())}, directions[task])
-        for (task, size), values in found.items()
+        Sweep(*key, {rate: sum(v) / len(v) for rate, v in sorted(values.items())}, directions[key[0]], key in flawed)
+        for key, values in found.items()
     ]
 
 
@@ -76,7 +84,7 @@ def best_rate_table(sweeps: Sequence[Sweep]) -> Table:
     by_key = {(sweep.task, sweep.size): sweep for sweep in sweeps}
     lines = []
     for task in tasks:
-        cells = [Cell.of_text(task)]
+        cells = [Cell.of_text(task).marked(any(sweep.flawed for sweep in sweeps if sweep.task == task))]
         for size in sizes:
             sweep = by_key.get((task, size))
             rates = sweep.best() if sweep else []

@@ -225,6 +225,7 @@ function draw(place) {
     });
   });
   place.append(area);
+  for (const note of chart.notes) make("p", { class: "note" }, place, note);
   redraw();
 }
 

@@ -11,7 +11,8 @@ import pytest
 
 import evalsuite
 from evalsuite import api
-from evalsuite.comparison.runs import SplitComparison
+from evalsuite.comparison.runs import SplitComparison, comparison_warnings
+from evalsuite.runs.answer_counts import AnswerCounts
 
 MakeRun = Callable[..., Path]
 Wrong = Callable[..., dict[int, str]]
@@ -97,3 +98,32 @@ def test_the_command_prints_the_table_and_json(make_run: MakeRun, wrong: Wrong, 
 def test_one_run_is_not_enough(make_run: MakeRun, evalsuite: Callable[..., Any]) -> None:
     done = evalsuite("compare", make_run("first"))
     assert done.returncode == 2 and "at least two run folders" in done.stderr
+
+
+def test_empty_and_unread_answers_are_counted_among_what_is_compared(make_run: MakeRun) -> None:
+    """Under a metric that sees one stratum alone, of its examples alone; the shared examples count, not all."""
+    rows = [{"id": str(n), "question": "?", "answer": ["yes"], "kind": "ab"[n % 2]} for n in range(10)]
+    metrics = [{"name": "yes_no", "headline": True, "only": {"kind": "a"}}]
+    asked: dict[str, Any] = {"metrics": metrics, "stratum": "kind"}
+    first = make_run("first", {0: "", 1: "", 2: "maybe", 8: ""}, rows=rows, **asked)
+    second = make_run("second", rows=rows[:8], **asked)
+    found = only(api.compare(first, second)).found
+    assert found is not None and found.n == 4
+    assert found.counts == (AnswerCounts(unread=1, empty=1), AnswerCounts(unread=0, empty=0))
+
+
+def test_a_metric_that_is_no_sum_counts_as_well(make_run: MakeRun) -> None:
+    objects = {"objects": [{"bbox": [0, 0, 50, 50], "category": "cat"}], "size": [100, 100]}
+    rows = [{"id": str(n), "question": "?", "answer": [objects]} for n in range(3)]
+    box = "<loc0000><loc0000><loc0511><loc0511> cat"
+    metrics = [{"name": "box_ap", "headline": True}]
+    first = make_run("first", {0: box, 1: f"{box} ; <loc00", 2: ""}, rows=rows, metrics=metrics)
+    second = make_run("second", dict.fromkeys(range(3), box), rows=rows, metrics=metrics)
+    rows_of_both = api.compare(first, second)
+    found = only(rows_of_both).found
+    assert found is not None
+    assert found.counts == (AnswerCounts(unread=1, empty=1), AnswerCounts(unread=0, empty=0))
+    assert [warning.partition(" of the answers")[0] for warning in comparison_warnings(rows_of_both)] == [
+        "own, first, test: 33.3%",
+        "own, first, test: 33.3%",
+    ]

@@ -277,6 +277,23 @@ def test_batch_statistics_are_the_statistics_of_the_examples(metric: Metric, cas
         np.testing.assert_allclose(ready.statistics(prediction, references), row, rtol=1e-12)
 
 
+def test_a_perfect_answer_is_one_that_the_rule_can_read(metric: Metric, case: Case) -> None:
+    ready = metric.prepare(case.perfect, case.references)
+    unread = ready.unread(case.perfect, case.references, ready.batch_statistics(case.perfect, case.references))
+    assert unread is None or unread.tolist() == [False] * len(case.perfect)
+
+
+def test_what_is_unread_depends_on_the_example_alone(metric: Metric, case: Case) -> None:
+    ready = metric.prepare(case.predictions, case.references)
+    if isinstance(ready, WeightedMetric):  # it knows its whole corpus only
+        return
+    table = ready.batch_statistics(case.predictions, case.references)
+    whole = ready.unread(case.predictions, case.references, table)
+    for place, row in enumerate(table):
+        alone = ready.unread(case.predictions[place : place + 1], case.references[place : place + 1], row[None])
+        assert (whole is None and alone is None) or (whole is not None and alone == whole[place])
+
+
 def test_finalize_takes_many_totals_at_once(metric: Metric, case: Case) -> None:
     ready = metric.prepare(case.predictions, case.references)
     totals = ready.batch_statistics(case.predictions, case.references).cumsum(axis=0)

@@ -45,10 +45,8 @@ def specs(own_task: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def run(specs: Path, tmp_path: Path, **changes: Any) -> evalsuite.RunResult:
-    asked: dict[str, Any] = {"tasks": "own_avg2", "out": tmp_path / "out", **changes}
-    return evalsuite.run(
-        backend="echo", options={"answer": "yes"}, data="files", data_dir=tmp_path / "data", specs=[specs], **asked
-    )
+    asked: dict[str, Any] = {"tasks": "own_avg2", "out": tmp_path / "out", "options": {"answer": "yes"}, **changes}
+    return evalsuite.run(backend="echo", data="files", data_dir=tmp_path / "data", specs=[specs], **asked)
 
 
 def test_the_id_of_an_average_runs_its_tasks_and_gives_the_mean_of_their_values(specs: Path, tmp_path: Path) -> None:
@@ -101,3 +99,10 @@ def test_the_same_images_in_every_language_are_drawn_together() -> None:
     apart = bootstrap_mean([metric] * 2, [table, table], paired=False)["accuracy"]
     assert paired[1] - paired[0] == pytest.approx(high - low, rel=0.1)
     assert apart[1] - apart[0] == pytest.approx((high - low) / 2**0.5, rel=0.1)
+
+
+def test_empty_answers_of_the_members_stand_beside_the_average(specs: Path, tmp_path: Path) -> None:
+    result = run(specs, tmp_path, options={"answer": ""})
+    (row,) = [row for row in result.rows if row.task == "own_avg2"]
+    assert (row.empty, row.n, row.cut) == (8, 8, None)
+    assert any(warning.startswith("own_avg2, mean of 2: 100.0% of the answers") for warning in result.warnings)

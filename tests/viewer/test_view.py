@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 import evalsuite
+from evalsuite.runs.store import PredictionStore
+from evalsuite.types import ExampleKey, Prediction
 from evalsuite.viewer.browsing import Browser
 from evalsuite.viewer.pages import read_query
 from evalsuite.viewer.records import PAGE, Query
@@ -136,3 +138,27 @@ class TestServer:
     def test_fields_that_make_no_sense_are_as_if_not_given(self) -> None:
         given = {"task": "t", "split": "s", "page": "-3", "low": "x", "show": "everything", "sort": "up"}
         assert read_query(given) == Query("t", "s")
+
+
+def test_answers_that_are_no_whole_ones_are_told_on_the_first_page_and_on_their_card(
+    own_task: Callable[..., Path], serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    specs = own_task([{"id": str(n), "question": "?", "answer": "yes"} for n in range(4)])
+    asked: dict[str, Any] = {"data": "files", "data_dir": tmp_path / "data", "specs": [specs], "out": tmp_path / "out"}
+    folder = evalsuite.run("own", backend="echo", **asked).folder
+    (folder / "predictions.sqlite").unlink()
+    with PredictionStore(folder / "predictions.sqlite") as store:
+        for n, ended in enumerate(("length", "filter", "end", "end")):
+            key = ExampleKey("own", "test", str(n))
+            store.add([Prediction(key, n, "?", "yes" if n != 1 else "", ["yes"], details={"ended": ended})])
+    evalsuite.score(folder, specs=[specs])
+    browser = Browser.open([folder])
+    answers = [card.answers[0].ended for card in browser.page(Query("own", "test")).cards]
+    assert answers == ["cut at the token limit", "withheld by a filter", "", ""]
+    address = serve(browser).url.rstrip("/")
+    with urllib.request.urlopen(f"{address}/", timeout=60) as page:
+        shown = page.read().decode()
+    assert "Warning: own, test: 25.0% of the answers (1 of 4) were cut at the token limit." in html.unescape(shown)
+    assert '<td class="number warn">25.0%</td>' in shown
+    with urllib.request.urlopen(f"{address}/examples?task=own&split=test", timeout=60) as page:
+        assert "withheld by a filter" in page.read().decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def command(
     corrected over the tasks (Holm). Tasks whose prompt, decoding, metric or data differ are named and not compared.
     """
     from evalsuite import api
+    from evalsuite.cli.show import print_warnings
+    from evalsuite.comparison.runs import comparison_warnings
 
     if len(runs) < 2:
         raise UsageError("compare needs at least two run folders: evalsuite compare BEFORE AFTER")
@@ -52,6 +55,7 @@ def command(
         say_json([_record(row) for row in rows])
     else:
         _print(rows, flips)
+    print_warnings(comparison_warnings(rows))
     return 0
 
 
@@ -68,6 +72,8 @@ def _record(row: SplitComparison) -> dict[str, Any]:
             "n": found.n,
             "first_value": found.before,
             "second_value": found.after,
+            "first_answers": found.counts[0] and dataclasses.asdict(found.counts[0]),
+            "second_answers": found.counts[1] and dataclasses.asdict(found.counts[1]),
             "difference": found.difference,
             "ci_low": found.low,
             "ci_high": found.high,
@@ -100,8 +106,9 @@ def _print(rows: Sequence[SplitComparison], flips: int) -> None:
 
 
 def _table(rows: Sequence[SplitComparison]) -> Table:
+    from evalsuite.reports.answer_shares import in_words
     from evalsuite.reports.results_table import metric_label
-    from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, METRIC, PART, TASK, Cell, Column, Table
+    from evalsuite.reports.tables import COUNT, DIFFERENCE, INTERVAL, MARK, METRIC, PART, TASK, Cell, Column, Table
 
     columns = (
         TASK,
@@ -115,11 +122,15 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         Column("p", "p (Holm)", "number"),
         Column("changes", "Better/worse/equal", "number"),
     )
-    lines = []
+    lines, notes = [], []
     for row in rows:
         found = row.found
         if found is None:
             continue
+        said = [in_words(counts, found.n) if counts else "" for counts in found.counts]
+        for name, words in zip((row.first, row.second), said, strict=True):
+            if words:
+                notes.append(f"{MARK} {row.task}, {row.split}: of the answers of {name} {words}.")
         counted = found.better or found.worse or found.tied
         changes = f"{len(found.better)}/{len(found.worse)}/{found.tied}" if counted else ""
         metric = metric_label(found.value.name, found.value.unit, higher_is_better=found.value.higher_is_better)
@@ -129,8 +140,8 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
                 Cell.of_text(row.split),
                 Cell.of_text(metric),
                 Cell.of_number(found.n, 0),
-                Cell.of_number(found.before),
-                Cell.of_number(found.after),
+                Cell.of_number(found.before).marked(bool(said[0])),
+                Cell.of_number(found.after).marked(bool(said[1])),
                 Cell.of_number(found.difference, sign=True),
                 Cell.of_interval(found.low, found.high),
                 Cell.of_number(row.adjusted, 4),
@@ -139,4 +150,4 @@ def _table(rows: Sequence[SplitComparison]) -> Table:
         )
     title = f"{rows[0].first} -> {rows[0].second}"
     caption = "Difference is the second value minus the first; p is corrected over these tasks."
-    return Table(title, columns, tuple(lines), caption)
+    return Table(title, columns, tuple(lines), caption, tuple(notes))

@@ -67,7 +67,8 @@ def command(
     than one point cannot be ruled out. The baseline file may set other tolerances, for all tasks or for one.
     """
     from evalsuite import api
-    from evalsuite.comparison.gate import EXIT_STATUS, overall
+    from evalsuite.cli.show import print_warnings
+    from evalsuite.comparison.gate import EXIT_STATUS, overall, verdict_warnings
 
     try:
         verdicts = api.gate(
@@ -78,6 +79,7 @@ def command(
         say(f"error: {error}", err=True)
         return CANNOT_JUDGE
     _print(verdicts)
+    print_warnings(verdict_warnings(verdicts, run.name))
     return EXIT_STATUS[overall(verdicts)]
 
 

@@ -73,6 +73,8 @@ def show(name: str, as_json: bool) -> int:
     for value in metric.values:
         direction = "" if not value.higher_is_better else ", higher is better"
         say(f"  {value.name} ({unit(value).replace(' (', ', ').rstrip(')')}{direction})")
+    if metric.unread:
+        say(f"unread: {metric.unread[0].lower()}{metric.unread[1:]}")
     golden = ", ".join(metric.golden) or "no official values were recorded"
     say(f"source: {metric.source}\ncompared with: {golden}\nsignature: {metric.signature}")
     return 0

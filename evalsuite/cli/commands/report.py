@@ -25,8 +25,9 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     if runs == (PAPER,) and not PAPER.exists():
         return _paper(out or Path("paper-report"))
     from evalsuite import api
-    from evalsuite.cli.show import print_rows
+    from evalsuite.cli.show import print_rows, print_warnings
     from evalsuite.reports import read_rows
+    from evalsuite.reports.answer_shares import row_warnings
 
     rows = read_rows(runs)
     files = api.report(*runs, out=out)
@@ -34,6 +35,7 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
         say_json([dataclasses.asdict(row) for row in rows])
     else:
         print_rows(rows)
+    print_warnings(row_warnings(rows))
     for path in (files.html, files.markdown, files.csv):
         say(f"written: {path}", err=as_json)
     if files.study:

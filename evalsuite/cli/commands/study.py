@@ -64,6 +64,7 @@ def run(file: Path, out: Path | None, specs: tuple[Path, ...], jobs: int | None,
         say(INTERRUPTED_MESSAGE, err=True)
         return INTERRUPTED
     _print(states, as_json)
+    _warn(folder)
     if not as_json:
         say(f"\nstudy folder: {folder}\nreport: evalsuite report {folder}")
     return 0 if all(state.state == DONE for state in states) else 1
@@ -79,7 +80,9 @@ def status(file: Path, out: Path | None, as_json: bool) -> int:
     from evalsuite.studies.spec import load_study
 
     spec = load_study(file)
-    _print(study_states(spec, _folder(out, spec.name)), as_json)
+    folder = _folder(out, spec.name)
+    _print(study_states(spec, folder), as_json)
+    _warn(folder)
     return 0
 
 
@@ -144,6 +147,22 @@ def _folder(out: Path | None, name: str) -> Path:
     from evalsuite.studies.running import study_folder
 
     return out if out is not None else study_folder(name)
+
+
+def _warn(folder: Path) -> None:
+    """What is wrong with the answers of the runs that are scored."""
+    from evalsuite.cli.show import print_warnings
+    from evalsuite.errors import StoreError
+    from evalsuite.reports.answer_shares import row_warnings
+    from evalsuite.reports.rows import read_rows
+    from evalsuite.runs.folder import RESULTS
+
+    if not any(folder.glob(f"*/{RESULTS}")):
+        return
+    try:
+        print_warnings(row_warnings(read_rows([folder])))
+    except StoreError as error:  # the states of the cells stand without it
+        say(f"note: {error}", err=True)
 
 
 def _print(states: Sequence[CellState], as_json: bool) -> None:
