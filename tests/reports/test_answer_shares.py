@@ -135,9 +135,7 @@ class TestValuesThatStandAlone:
 
     def test_of_many_notes_a_plot_shows_the_first(self, make_row: MakeRow) -> None:
         rows = [
-            make_row(
-                task=f"t{n}", paper_name=f"T{n} $x", reference="", empty=1, attributes={"size": s, "resolution": 224}
-            )
+            make_row(task=f"t{n}", paper_name=f"T{n}", reference="", empty=1, attributes={"size": s, "resolution": 224})
             for n in range(9)
             for s in ("3B", "10B")
         ]
