@@ -26,15 +26,17 @@ def prepare_smiles(smiles: str, *, ignore_cistrans: bool = True) -> str:
 
     Cis/trans marks are deleted, every character that is no part of a SMILES token (blanks, stray letters such as H or
     X, a lone bracket) is dropped, ``[R1]`` becomes the numbered wildcard ``[1*]``, and a bracket that RDKit cannot
-    read as an atom, such as ``[Ph]``, becomes ``*``.
+    read as an atom, such as ``[Ph]``, becomes ``*``. A dropped character still parts the tokens beside it: ``C[l`` is
+    a carbon.
 
     >>> prepare_smiles("[R1]C/C=C/C X")
     '[1*]CC=CC'
     """
     if ignore_cistrans:
         smiles = smiles.translate(_CIS_TRANS)
-    last = smiles.rfind("]")  # brackets behind it stay open and are dropped; searching each to the end is quadratic
-    tokens = _ATOM_OR_SYMBOL.findall(smiles[: last + 1] + smiles[last + 1 :].replace("[", ""))
+    # Brackets behind the last "]" stay open and are dropped, as a blank is; searching each to the end is quadratic.
+    last = smiles.rfind("]")
+    tokens = _ATOM_OR_SYMBOL.findall(smiles[: last + 1] + smiles[last + 1 :].replace("[", " "))
     return "".join([_without_abbreviation(token) if len(token) > 2 else token for token in tokens])
 
 
@@ -51,8 +53,9 @@ class SmilesMatches:
     """How one predicted SMILES compares with the true one; see :class:`SmilesMatch` for the rules.
 
     graph_package: ``graph`` as MolScribe's Python package computes it, cis/trans marks kept in the text; it differs
-    for invalid SMILES only. chiral_gold: the pair counts for ``chiral``. plain_valid: RDKit parses the texts as they
-    are, the true one first. oversized: one of the two is longer than ``LONGEST``.
+    for invalid SMILES only. chiral_gold: the pair counts for ``chiral``. valid, gold_valid: RDKit parses the text with
+    its cis/trans marks. plain_valid: RDKit parses the texts as they are, the true one first. oversized: one of the two
+    is longer than ``LONGEST``.
     """
 
     exact_match: bool
@@ -74,8 +77,8 @@ def compare_smiles(gold: str | None, prediction: str | None) -> SmilesMatches:
     exact = _matches(truth.prepared, answer.prepared, isomeric=True)
     # Equal isomeric SMILES describe one molecule, so that the coarser comparison need not be made.
     graph = exact or _matches(truth.prepared, answer.prepared, isomeric=False)
-    valid, gold_valid = truth.valid and answer.valid, truth.valid
-    similar = 1.0 if exact and valid else _tanimoto(truth.prepared, answer.prepared) if valid else 0.0
+    comparable = truth.comparable and answer.comparable
+    similar = 1.0 if exact and comparable else _tanimoto(truth.prepared, answer.prepared) if comparable else 0.0
     plain_valid = (_is_valid(gold), _is_valid(prediction))
     return SmilesMatches(
         exact_match=exact,
@@ -88,7 +91,7 @@ def compare_smiles(gold: str | None, prediction: str | None) -> SmilesMatches:
         plain_rdkit=all(plain_valid) and (gold == prediction or _canonical(gold, True) == _canonical(prediction, True)),
         tanimoto=similar,
         valid=answer.valid,
-        gold_valid=gold_valid,
+        gold_valid=truth.valid,
         plain_valid=plain_valid,
         oversized=max(len(truth.strict), len(answer.strict)) > LONGEST,
     )
@@ -113,8 +116,11 @@ class SmilesMatch(Metric):
       official script prints -1).
     - ``plain_rdkit``: RDKit parses both texts as they are, without preparation, and the canonical SMILES are equal.
     - ``tanimoto``: mean Tanimoto similarity of Morgan fingerprints (radius 2, 2,048 bits, no chirality) of the
-      prepared molecules, 0 where one of them is invalid. Not a number of the MolScribe paper.
-    - ``valid``, ``gold_valid``: share of predicted, of true SMILES that RDKit parses after preparation.
+      molecules that exact_match compares, that is without cis/trans marks: ``C/`` is as similar as ``C``, though it is
+      not valid. 0 where one of them does not parse even so. Not a number of the MolScribe paper.
+    - ``valid``, ``gold_valid``: share of predicted, of true SMILES that RDKit parses after preparation, with their
+      cis/trans marks (``pred_valid``, ``gold_valid`` of MolScribe's package). A mark with no atom behind it, as in
+      ``C/``, or with a second one, as in ``F/C=C//F``, makes a text invalid, which may match all the same.
     - ``oversized``: share of pairs with a text of more than 4,000 characters, which counts as invalid.
 
     References: a list with the one true SMILES. Source: Qian et al. 2023, https://arxiv.org/abs/2205.14311, and
@@ -125,6 +131,7 @@ class SmilesMatch(Metric):
     """
 
     name: ClassVar[str] = "smiles_match"
+    version: ClassVar[int] = 2
     heavy: ClassVar[bool] = True
     values: ClassVar[tuple[Value, ...]] = (
         Value("exact_match"),
@@ -166,11 +173,13 @@ class SmilesMatch(Metric):
 class _Side:
     """One text in the two forms that MolScribe's evaluators parse.
 
-    prepared: without cis/trans marks. strict: with them. valid, chiral: of the prepared form.
+    prepared: without cis/trans marks. strict: with them. comparable, chiral: RDKit parses the prepared form, and finds
+    it chiral. valid: RDKit parses the strict form.
     """
 
     prepared: str
     strict: str
+    comparable: bool
     valid: bool
     chiral: bool
 
@@ -178,12 +187,12 @@ class _Side:
     @lru_cache(_TEXTS)
     def of(text: str | None) -> _Side:
         if not isinstance(text, str) or not text:
-            return _Side("", "", False, False)
+            return _Side("", "", False, False, False)
         prepared = prepare_smiles(text)
         strict = prepare_smiles(text, ignore_cistrans=False) if "/" in text or "\\" in text else prepared
         # Only a text with a chiral mark can give a molecule with one; RDKit drops those that mean nothing.
         chiral = "@" in prepared and "@" in _canonical_or_text(prepared, True)
-        return _Side(prepared, strict, _is_valid(prepared), chiral)
+        return _Side(prepared, strict, _is_valid(prepared), _is_valid(strict), chiral)
 
 
 def _matches(gold: str, prediction: str, *, isomeric: bool) -> bool:

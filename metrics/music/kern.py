@@ -14,11 +14,13 @@ from evalsuite.metrics.base import Array, Metric, Value, ratio
 
 SPACE, TAB, BREAK = "<s>", "<t>", "<b>"
 
-_EDITORIAL = {"*staff1", "*staff2", "*ped", "*Xped", "*tuplet", "*Xtuplet", "*tremolo", "*Xtremolo"}
-_EDITORIAL |= {"*cue", "*Xcue", "*rscale:1", "*rscale:1/2", "*kcancel", "*below"}
+_EDITORIAL = re.compile(r"\*(?:staff[12]|X?ped|X?tuplet|X?tremolo|X?cue|rscale:1|kcancel|below)")
+_STARS = re.compile(r"\*(?:\s\*)*")
 _BAR_NUMBER = re.compile(r"(?<==)\d+")
 _DOT = "·"
+_STEM_DIRECTIONS = (" /", " \\", f"{_DOT}/", f"{_DOT}\\")
 _ENCODINGS = {"kern": {_DOT: "", "@": ""}, "ekern": {_DOT: " ", "@": ""}, "bekern": {_DOT: " ", "@": " "}}
+_AS_ONE_CHARACTER = {TAB: "\t", BREAK: "\n"}
 _PREPARATIONS = ("none", "system", *_ENCODINGS)
 
 
@@ -37,18 +39,25 @@ def system_tokens(kern: str) -> list[str]:
 def full_page_tokens(kern: str, encoding: str = "bekern") -> list[str]:
     """Tokens of a whole page as the SMT code prepares it, header included (its loader skips the first four).
 
-    Line breaks and spaces at both ends go. Lines with an editorial interpretation (staff, pedal, tuplet, tremolo, cue,
-    rscale, kcancel, below) and lines of nothing but ``*`` are dropped, and so are stem directions after a dot.
+    A line that contains an editorial interpretation (staff, pedal, tuplet, tremolo, cue, rscale, kcancel, below) is
+    dropped, also where more text follows the name, but not a last line without a line break. A line of nothing but
+    ``*`` with one white space between two of them is dropped everywhere. White space at both ends goes, and so do the
+    numbers of barlines. Then space, tab and line break become tokens of their own, and ``/`` and ``\\`` behind a space
+    or a dot go with it: a stem direction. Such a mark at the start of a voice takes the space behind the tab's token
+    with it, and what follows it joins that token.
     encoding: ``kern`` keeps notes whole, ``ekern`` splits them at the dots, ``bekern`` at ``@`` too.
     Raises UnknownName for another encoding.
+
+    Source: ``clean_kern`` and ``parse_kern`` of ``utils.py`` at commit afcdefd.
     """
     if encoding not in _ENCODINGS:
         raise UnknownName("kern encoding", encoding, _ENCODINGS)
-    text = "\n".join(line for line in kern.strip("\n ").split("\n") if _is_music(line.split("\t")))
-    text = _separated(text).replace(_DOT + "/", "").replace(_DOT + "\\", "")
+    text = _separated(_BAR_NUMBER.sub("", _without_editorial_lines(kern)))
+    for mark in _STEM_DIRECTIONS:
+        text = text.replace(mark, "")
     for mark, replacement in _ENCODINGS[encoding].items():
         text = text.replace(mark, replacement)
-    return [_BAR_NUMBER.sub("", token) for token in text.split(" ")]
+    return text.strip().split(" ")
 
 
 def kern_text(tokens: Sequence[str]) -> str:
@@ -57,8 +66,7 @@ def kern_text(tokens: Sequence[str]) -> str:
     >>> kern_text(["4c", "<s>", "4e", "<t>", ".", "<b>", "=", "<t>", "="])
     '4c 4e\\t.\\n=\\t='
     """
-    characters = {SPACE: " ", TAB: "\t", BREAK: "\n"}
-    return "".join(characters.get(token, token) for token in tokens)
+    return "".join(tokens).replace(TAB, "\t").replace(BREAK, "\n").replace(SPACE, " ")
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,11 @@ class KernErrorRates(Metric):
     best and may exceed 100. Tabs stand between voices, line breaks between events; nothing is normalised.
 
     - ``cer``: characters. ``variant`` ``current``: every character counts. ``2024``: spaces do not count at all, the
-      code of January 2024 behind the published SMT numbers.
-    - ``ser``: symbols, that is notes, rests and other texts between spaces; every tab and line break is a symbol too.
-    - ``ler``: lines, right only if identical.
+      code of January 2024 behind the published SMT numbers; a written ``<t>`` or ``<b>`` between spaces is one
+      character there, the same as the tab or line break that it stands for.
+    - ``ser``: symbols, that is notes, rests and other texts between spaces; every tab and line break is a symbol too,
+      the same as a written ``<t>`` or ``<b>``.
+    - ``ler``: lines, right only if identical; with ``2024`` a tab is the same as a written ``<t>`` between spaces.
 
     reference_preparation: what is done to the reference first, see :func:`system_tokens` (``system``) and
     :func:`full_page_tokens` (``kern``, ``ekern``, ``bekern``); ``none`` takes it as it is.
@@ -86,6 +96,7 @@ class KernErrorRates(Metric):
     """
 
     name: ClassVar[str] = "kern_error_rates"
+    version: ClassVar[int] = 2
     values: ClassVar[tuple[Value, ...]] = tuple(
         Value(rate, scale=1.0, higher_is_better=False, bounds=(0.0, None)) for rate in ("cer", "ser", "ler")
     )
@@ -108,7 +119,7 @@ class KernErrorRates(Metric):
             raise ScoringError(f"kern_error_rates: needs one reference text, not {references!r:.80}")
         reference = self._prepared(references[0])
         row = np.empty(6)
-        for place, units in enumerate((self._characters, symbols, lines)):
+        for place, units in enumerate((self._characters, symbols, self._lines)):
             truth = units(reference)
             edits = 0 if prediction == reference else Levenshtein.distance(units(prediction), truth)
             row[2 * place : 2 * place + 2] = edits, len(truth)
@@ -120,7 +131,12 @@ class KernErrorRates(Metric):
         }
 
     def _characters(self, text: str) -> str:
-        return text.replace(" ", "") if self.variant == "2024" else text
+        if self.variant != "2024":
+            return text
+        return "".join([_AS_ONE_CHARACTER.get(symbol, symbol) for symbol in symbols(text)])
+
+    def _lines(self, text: str) -> list[str]:
+        return lines(text.replace("\t", f" {TAB} ") if self.variant == "2024" else text)
 
     def _prepared(self, reference: str) -> str:
         if self.reference_preparation == "none":
@@ -149,5 +165,7 @@ def _separated(kern: str) -> str:
     return kern.replace(" ", f" {SPACE} ").replace("\t", f" {TAB} ").replace("\n", f" {BREAK} ")
 
 
-def _is_music(fields: Sequence[str]) -> bool:
-    return _EDITORIAL.isdisjoint(fields) and any(field != "*" for field in fields)
+def _without_editorial_lines(kern: str) -> str:
+    *ended, last = kern.split("\n")
+    kept = [line for line in ended if not _EDITORIAL.search(line)]
+    return "\n".join([line for line in [*kept, last] if not _STARS.fullmatch(line)]).strip()

@@ -19,10 +19,12 @@ def kern_error_rates(lines: list[Line], folder: Path) -> Iterator[tuple[Line, li
 
 
 def kern_preprocess(lines: list[Line], folder: Path) -> Iterator[tuple[Line, list[Comparison]]]:
-    """Preparation of the references, of one system and of whole pages in three encodings."""
+    """Preparation of the references, of one system and of whole pages in three encodings: tokens, and their text."""
     for line in lines:
         kern, expected = line["inputs"]["kern"], line["expected"]
-        ours: dict[str, Any] = {f"parse_kern_{e}": full_page_tokens(kern, e) for e in ("kern", "ekern", "bekern")}
+        tokens = {encoding: full_page_tokens(kern, encoding) for encoding in ("kern", "ekern", "bekern")}
+        ours: dict[str, Any] = {f"parse_kern_{encoding}": found for encoding, found in tokens.items()}
+        ours |= {f"text_{encoding}": kern_text(found) for encoding, found in tokens.items()}
         ours |= {"system_tokens": system_tokens(kern), "system_text": kern_text(system_tokens(kern))}
         comparable = [what for what in ours if what in expected and not is_error(expected[what])]
         yield line, [Comparison(what, ours[what], expected[what]) for what in comparable]

@@ -14,6 +14,8 @@ DO_NOT_CARE = ("###", "#")
 MOST_OF_A_POLYGON = 20_000
 """Characters of one that is broken over several lines."""
 
+_Corners = list[tuple[float, float]]
+_TOTAL_TEXT_TABLES = ("gt", "polygt")  # of the refined release and of the first one
 _TOTAL_TEXT = re.compile(
     r"x: \[\[([^\]]*)\]\], y: \[\[([^\]]*)\]\], ornt: \[u?'[^']*'\], transcriptions: \[u?(['\"])(.*)\3\]\s*$"
 )
@@ -39,31 +41,37 @@ def icdar(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def total_text(path: Path) -> Iterator[dict[str, Any]]:
-    """``poly_gt_img12.txt`` of Total-Text: ``x: [[…]], y: [[…]], ornt: [u'm'], transcriptions: [u'WORD']``; ``#`` is
-    don't-care. ``poly_gt_img12.mat`` holds the same as a MATLAB table. One record per file, as of :func:`icdar`.
+    """``poly_gt_img12.txt`` of Total-Text: ``x: [[…]], y: [[…]], ornt: [u'm'], transcriptions: [u'WORD']``; ``#`` and
+    an empty transcription are don't-care. ``poly_gt_img12.mat`` holds the same as a MATLAB table, and so does
+    ``gt_img12.mat`` of the release refined later. One record per file, as of :func:`icdar`.
     """
     read = _matlab_words if path.suffix == ".mat" else _text_words
-    yield {"image_id": path.stem.removeprefix("poly_gt_"), "words": list(read(path))}
+    words = [_word(corners, text or DO_NOT_CARE[1]) for corners, text in read(path)]
+    yield {"image_id": path.stem.removeprefix("poly_").removeprefix("gt_"), "words": words}
 
 
-def _matlab_words(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of ``polygt``: 'x:', x values, 'y:', y values, transcription, orientation."""
+def _matlab_words(path: Path) -> Iterator[tuple[_Corners, str]]:
+    """Rows of the table: 'x:', x values, 'y:', y values, transcription, orientation. An image may have none."""
     from scipy.io import loadmat
 
     try:
-        rows = loadmat(path)["polygt"]
+        tables = loadmat(path)
     except Exception as error:  # a damaged file raises almost anything
-        raise DataError(f"{path}: no MATLAB file with a table 'polygt': {error!r}") from None
-    for number, row in enumerate(rows, 1):
+        raise DataError(f"{path}: no MATLAB file: {error!r}") from None
+    names = [name for name in _TOTAL_TEXT_TABLES if name in tables]
+    if not names:
+        found = ", ".join(repr(name) for name in tables if not name.startswith("__")) or "none"
+        raise DataError(f"{path}: no table {' or '.join(map(repr, _TOTAL_TEXT_TABLES))} of polygons. Tables: {found}")
+    for number, row in enumerate(tables[names[0]], 1):
         try:
             xs, ys = ([float(value) for value in row[column].ravel()] for column in (1, 3))
             text = "".join(str(part) for part in row[4].ravel())
         except (IndexError, AttributeError, TypeError, ValueError) as error:
             raise DataError(f"{path}: row {number}: not x, y and a transcription: {error!r}") from None
-        yield _word(_polygon(path, number, xs, ys), text)
+        yield _polygon(path, number, xs, ys), text
 
 
-def _text_words(path: Path) -> Iterator[dict[str, Any]]:
+def _text_words(path: Path) -> Iterator[tuple[_Corners, str]]:
     for number, line in _lines(path):
         found = _TOTAL_TEXT.match(line)
         if found is None:
@@ -72,16 +80,16 @@ def _text_words(path: Path) -> Iterator[dict[str, Any]]:
             xs, ys = ([float(part) for part in found[group].replace(",", " ").split()] for group in (1, 2))
         except ValueError as error:
             raise DataError(f"{path}:{number}: {error}") from None
-        yield _word(_polygon(path, number, xs, ys), found[4])
+        yield _polygon(path, number, xs, ys), found[4]
 
 
-def _polygon(path: Path, number: int, xs: list[float], ys: list[float]) -> list[tuple[float, float]]:
+def _polygon(path: Path, number: int, xs: list[float], ys: list[float]) -> _Corners:
     if len(xs) != len(ys) or len(xs) < 3:
         raise DataError(f"{path}:{number}: a polygon of {len(xs)} x and {len(ys)} y values")
     return list(zip(xs, ys, strict=True))
 
 
-def _word(corners: list[tuple[float, float]], text: str) -> dict[str, Any]:
+def _word(corners: _Corners, text: str) -> dict[str, Any]:
     return {"vertices": [list(corner) for corner in corners], "text": text, "legible": text not in DO_NOT_CARE}
 
 

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import savemat
 
 from evalsuite.data.formats import load_format
+from evalsuite.data.task_data import open_task_data
 from evalsuite.errors import DataError
+from evalsuite.specs.registry import TaskRegistry
+from evalsuite.types import Example
 
 
 def icdar(tmp_path: Path, content: str) -> dict[str, Any]:
@@ -68,15 +72,56 @@ def test_total_text_has_polygons_that_may_break_over_lines(tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_the_matlab_version_holds_the_same(tmp_path: Path) -> None:
-    """As in the release: a table of 'x:', xs, 'y:', ys, transcription, orientation."""
-    expected = total_text(write(tmp_path / "poly_gt_img12.txt", TEXT))
-    rows = np.empty((3, 6), dtype=object)
-    for row, word in zip(rows, expected["words"], strict=True):
+def matlab_rows(words: list[dict[str, Any]]) -> np.ndarray:
+    """As in the releases: 'x:', xs, 'y:', ys, transcription, orientation."""
+    rows = np.empty((len(words), 6), dtype=object)
+    for row, word in zip(rows, words, strict=True):
         xs, ys = np.array(word["vertices"], np.uint16).T
         row[:] = ["x:", xs[None], "y:", ys[None], word["text"], "c"]
-    savemat(tmp_path / "poly_gt_img12.mat", {"polygt": rows})
+    return rows
+
+
+def test_the_matlab_version_holds_the_same(tmp_path: Path) -> None:
+    expected = total_text(write(tmp_path / "poly_gt_img12.txt", TEXT))
+    savemat(tmp_path / "poly_gt_img12.mat", {"polygt": matlab_rows(expected["words"])})
     assert total_text(tmp_path / "poly_gt_img12.mat") == expected
+
+
+def test_the_refined_release_has_another_table_in_columns_and_other_file_names(tmp_path: Path) -> None:
+    expected = total_text(write(tmp_path / "poly_gt_img12.txt", TEXT))
+    rows = matlab_rows(expected["words"])
+    for row in rows:
+        row[1], row[3] = row[1].T, row[3].T
+    savemat(tmp_path / "gt_img12.mat", {"gt": rows})
+    assert total_text(tmp_path / "gt_img12.mat") == expected
+
+
+def test_a_table_without_rows_is_an_image_without_words(tmp_path: Path) -> None:
+    savemat(tmp_path / "gt_img3.mat", {"gt": np.empty((0, 0))})
+    assert total_text(tmp_path / "gt_img3.mat") == {"image_id": "img3", "words": []}
+
+
+def test_a_word_without_a_transcription_does_not_count(tmp_path: Path) -> None:
+    blank = [{"vertices": [[1, 2], [3, 4], [5, 0]], "text": np.empty((0, 0))}]
+    savemat(tmp_path / "gt_img3.mat", {"gt": matlab_rows(blank)})
+    line = "x: [[1 3 5]], y: [[2 4 0]], ornt: [u'h'], transcriptions: [u'']"
+    assert total_text(tmp_path / "gt_img3.mat") == total_text(write(tmp_path / "gt_img3.txt", line))
+    assert total_text(tmp_path / "gt_img3.txt")["words"][0]["legible"] is False
+
+
+@pytest.mark.parametrize("name", ["poly_gt_img1.txt", "gt_img1.txt", "poly_gt_img1.mat", "gt_img1.mat"])
+def test_the_spec_finds_the_files_of_every_release(tmp_path: Path, name: str) -> None:
+    if name.endswith(".txt"):
+        write(tmp_path / name, TEXT)
+    else:
+        savemat(tmp_path / name, {"gt": matlab_rows(total_text(write(tmp_path / "words.txt", TEXT))["words"])})
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 6)).save(tmp_path / "images" / "img1.jpg")
+    data = open_task_data(TaskRegistry(plugins=False).get("total_text"), "files", data_dir=tmp_path)
+    (example,) = data.examples("test")
+    assert isinstance(example, Example), example.error
+    assert example.key.id == "img1"
+    assert [word["text"] for word in example.references[0]["words"]] == ["PETROSAINS", "#", "SAM'S"]
 
 
 def test_polygons_need_as_many_x_as_y(tmp_path: Path) -> None:
@@ -88,5 +133,8 @@ def test_polygons_need_as_many_x_as_y(tmp_path: Path) -> None:
 def test_what_is_no_ground_truth_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.mat: no MATLAB file"):
         total_text(write(tmp_path / "a.mat", "text"))
+    savemat(tmp_path / "rect_gt_img1.mat", {"rectgt": np.zeros((1, 8))})
+    with pytest.raises(DataError, match=r"img1\.mat: no table 'gt' or 'polygt' of polygons. Tables: 'rectgt'"):
+        total_text(tmp_path / "rect_gt_img1.mat")
     with pytest.raises(DataError, match=r"a\.txt:1: not 'x: "):
         total_text(write(tmp_path / "a.txt", "words"))

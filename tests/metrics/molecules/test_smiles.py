@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
+import re
 import time
+from functools import cache
 
 import numpy as np
 import pytest
+from rdkit import Chem, rdBase
 
 from evalsuite.errors import ScoringError
 from evalsuite.metrics.molecules.smiles import (
@@ -59,6 +63,11 @@ def test_what_counts_as_the_same_molecule(gold: str, prediction: str, exact: boo
         ("[Ra][Ac]", "[Ra][Ac]"),  # elements stay
         ("C%12CC%1", "C%12CC1"),
         ("[C", "C"),
+        ("CC[l", "CC"),  # what is dropped parts the letters beside it
+        ("CB[r", "CB"),
+        ("C%[12C", "C12C"),
+        ("[C[l", "C"),
+        ("[C[l]", "*"),  # a closed bracket is one atom
         ("ＣＣ", ""),
     ],
 )
@@ -91,6 +100,76 @@ def test_similarity_is_between_nothing_and_the_same_molecule() -> None:
     assert compare_smiles("CCO", "OCC").tanimoto == 1
     assert 0 < compare_smiles("CCO", "CCN").tanimoto < 1
     assert compare_smiles("CCO", "CC(O").tanimoto == 0
+
+
+@pytest.mark.parametrize("text", ["C/", "CC/", "F/C=C//F", "/", "C(/)C"])
+def test_marks_of_bonds_can_make_a_text_invalid(text: str) -> None:
+    plain = text.replace("/", "")
+    found = compare_smiles(plain, text)
+    assert (found.valid, found.plain_valid[1]) == (False, False)
+    assert compare_smiles(text, plain).gold_valid is False
+    assert found.exact_match is (plain != "")  # marks are deleted before molecules are compared
+
+
+def test_similarity_is_that_of_the_molecules_without_their_marks() -> None:
+    """As exact_match, it does not see cis/trans marks, those that make a text invalid included."""
+    found = compare_smiles("CCO", "CC/")
+    assert not found.valid
+    assert found.tanimoto == compare_smiles("CCO", "CC").tanimoto > 0
+    assert compare_smiles("C", "C/").tanimoto == 1
+
+
+COMMON = "C C C C N O S F Cl Br c1ccccc1 C1CC1 =C #N -C (C) (=O)C /C=C/ [C@H](N) [C@@H](N) [R1] [R12] [Ph] [13CH4]"
+RARE = "1 2 n :c ~ @ ? > * $ + . [nH] [Na+] [H] H X [ ] [ l r % %1 %12 é / \\ ( ) { C[l B[r"
+
+
+@cache
+def molscribe(text: str, *, ignore_chiral: bool = False, ignore_cistrans: bool = False) -> tuple[str, bool]:
+    """Canonical form and validity by MolScribe's rule: tokens, atoms in brackets, then RDKit or the text itself."""
+    if text == "":
+        return "", False
+    if ignore_cistrans:
+        text = text.replace("/", "").replace("\\", "")
+    tokens = re.findall(r"\[[^\]]+\]|Br?|Cl?|[NOSPFIbcnosp().=#+\\/:~@?>*$-]|%[0-9]{2}|[0-9]", text)
+    for place, token in enumerate(tokens):
+        if token[0] == "[":
+            if token[1] == "R" and token[2:-1].isdigit():
+                tokens[place] = f"[{token[2:-1]}*]"
+            elif Chem.AtomFromSmiles(token) is None:
+                tokens[place] = "*"
+    molecule = Chem.MolFromSmiles("".join(tokens))
+    if molecule is None:
+        return "".join(tokens), False
+    return Chem.MolToSmiles(molecule, isomericSmiles=not ignore_chiral), True
+
+
+def test_ten_thousand_texts_are_compared_as_molscribe_does() -> None:
+    """5,000 pairs; in half of them the second text is the first with a piece put in or taken away."""
+    generator = random.Random(17)
+    odd = [*RARE.split(" "), " ", "\n"]
+    pieces = [*COMMON.split(" ") * 3, *odd]
+    valid = matched = 0
+    for number in range(5000):
+        gold = generator.choices(pieces, k=generator.randrange(1, 9))
+        answer = generator.choices(pieces, k=generator.randrange(9))
+        if number % 2:
+            answer = list(gold)
+            place = generator.randrange(len(answer))
+            answer[place : place + generator.randrange(2)] = generator.choices(odd, k=1)
+        pair = "".join(gold), "".join(answer)
+        found = compare_smiles(*pair)
+        with rdBase.BlockLogs():
+            assert (found.gold_valid, found.valid) == (molscribe(pair[0])[1], molscribe(pair[1])[1]), pair
+            for ours, ignored in (
+                (found.exact_match, {"ignore_cistrans": True}),
+                (found.graph, {"ignore_cistrans": True, "ignore_chiral": True}),
+                (found.graph_package, {"ignore_chiral": True}),
+                (found.strict_em, {}),
+            ):
+                truth = molscribe(pair[0], **ignored)[0] or "<empty>"
+                assert ours is (truth == molscribe(pair[1], **ignored)[0]), (pair, ignored)
+        valid, matched = valid + found.valid, matched + found.exact_match
+    assert min(valid, matched) > 500, (valid, matched)
 
 
 def test_equal_texts_are_the_same_whatever_was_seen_before() -> None:
