@@ -65,7 +65,9 @@ class Backend(Protocol):
     def describe(self) -> Mapping[str, JsonValue]:
         """Facts for the manifest: backend, model, fingerprint of the weights, dtype, device, versions, options.
 
-        What could change an answer must be here, and nothing that may differ between two equal runs.
+        What could change an answer must be here, and nothing that may differ between two equal runs. ``notes``, where
+        there are any, are sentences for the user, told when the run begins: tensors of the files that no part of the
+        model uses.
         """
         ...
 
@@ -109,7 +111,8 @@ class AnswerScorer(Protocol):
         answers: for each prepared request, the texts to score. Their sum is the probability that the model gives to
         exactly this answer; divided by their number it is the mean per token. Choosing the likeliest of several texts
         is a rule of other harnesses, not of the papers on PaliGemma, which generate.
-        Raises BackendOutOfMemory when the answers do not fit at once.
+        Raises BackendOutOfMemory when the answers do not fit at once, ExampleError that names an example whose logits
+        are NaN or infinite.
         """
         ...
 

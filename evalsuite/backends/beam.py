@@ -4,7 +4,9 @@ big_vision ``trainers/proj/paligemma/predict_fns.py``: a hypothesis scores the p
 without length normalisation. At each step every live hypothesis is also tried with end-of-sequence, and the single
 best finished one is kept. Each live one is expanded with its best beam + 1 tokens, end-of-sequence excluded, and the
 best ``beam`` of all stay. An example is done when its best live score falls below its finished one, since scores
-only fall. The first step has one hypothesis. The answer is always a finished one, even when the budget runs out.
+only fall. The first step has one hypothesis. The answer is always a finished one, even when the budget runs out; it
+counts as cut by the limit when that happens while a live hypothesis is still likelier. An example with logits that are
+not finite is done.
 """
 
 from __future__ import annotations
@@ -14,13 +16,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from evalsuite.types import END, LENGTH
+
 
 class Candidates(NamedTuple):
-    """What may follow each live hypothesis: log-probability of the end, and its best beam + 1 tokens with theirs."""
+    """What may follow each live hypothesis: log-probability of the end, and its best beam + 1 tokens with theirs.
+
+    finite: whether all its logits are.
+    """
 
     ends: list[float]
     tokens: list[list[int]]
     scores: list[list[float]]
+    finite: list[bool]
 
 
 class Hypothesis(NamedTuple):
@@ -31,6 +39,17 @@ class Hypothesis(NamedTuple):
 
     def longer(self, token: int, score: float) -> Hypothesis:
         return Hypothesis((*self.token_ids, token), (*self.log_probabilities, score))
+
+
+class Found(NamedTuple):
+    """The best finished hypothesis of an example. ended: END, or LENGTH where the budget ended the search.
+
+    finite: whether all logits of the search were.
+    """
+
+    hypothesis: Hypothesis
+    ended: str
+    finite: bool
 
 
 Step = Callable[[list[int], list[int]], Candidates]
@@ -44,10 +63,15 @@ class _Example:
     history: list[Hypothesis] = field(default_factory=lambda: [Hypothesis()])
     finished: float = -math.inf
     best: Hypothesis = field(default_factory=Hypothesis)
+    finite: bool = True
 
     @property
     def done(self) -> bool:
-        return self.live[0] < self.finished
+        return not self.finite or self.live[0] < self.finished
+
+    @property
+    def found(self) -> Found:
+        return Found(self.best, END if self.done else LENGTH, self.finite)
 
     def finish(self, ends: Sequence[float]) -> None:
         """ends: log-probability of end-of-sequence after each live hypothesis."""
@@ -72,7 +96,7 @@ class _Example:
         return [parent for _, parent, _, _ in kept], [token for _, _, token, _ in kept]
 
 
-def search(first: Candidates, step: Step, beam: int, budget: int, end: int) -> list[Hypothesis]:
+def search(first: Candidates, step: Step, beam: int, budget: int, end: int) -> list[Found]:
     """The best finished hypothesis of every row of ``first``.
 
     step: what may follow when row i continues what was row ``parents[i]`` with ``tokens[i]``. budget: most new
@@ -86,6 +110,7 @@ def search(first: Candidates, step: Step, beam: int, budget: int, end: int) -> l
         chosen: list[int] = []
         for example in searching:
             rows = slice(row, row + len(example.live))
+            example.finite = all(found.finite[rows])
             example.finish(found.ends[rows])
             sources, new = example.expand(found.tokens[rows], found.scores[rows], beam, end)
             if not example.done:
@@ -96,4 +121,4 @@ def search(first: Candidates, step: Step, beam: int, budget: int, end: int) -> l
         if not searching or number == budget - 1:
             break
         found = step(parents, chosen)
-    return [example.best for example in examples]
+    return [example.found for example in examples]

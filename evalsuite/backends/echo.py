@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
 from evalsuite.backends.needs import Needs
 from evalsuite.backends.settings import Settings
-from evalsuite.types import Generation, JsonValue, Request
+from evalsuite.types import END, Generation, JsonValue, Request
 
 NEEDS = Needs()
 
@@ -47,7 +47,7 @@ class EchoBackend:
         return Prepared(request=request, payload=None, cost=cost, group=request.decoding)
 
     def generate(self, batch: Sequence[Prepared]) -> list[Generation]:
-        return [Generation(item.request.key, self._answer(item.request), seconds=0.0) for item in batch]
+        return [Generation(item.request.key, self._answer(item.request), seconds=0.0, ended=END) for item in batch]
 
     def close(self) -> None:
         """Nothing is held."""

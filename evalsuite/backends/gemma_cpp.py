@@ -28,7 +28,7 @@ from evalsuite.backends.needs import Needs, Program
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import BackendError, ExampleError, UsageError
 from evalsuite.media.preparation import prepare_frames
-from evalsuite.types import Generation, JsonValue, Request
+from evalsuite.types import END, Generation, JsonValue, Request
 
 SIZES, RESOLUTIONS = ("3B", "10B"), (224, 448)
 """What gemma.cpp has a configuration for (its ``gemma/configs.cc``)."""
@@ -192,14 +192,18 @@ class GemmaCpp:
             return Generation(
                 request.key, "", seconds=seconds, error=f"gemma.cpp ended with status {code}: {reason[0]}"
             )
-        return Generation(request.key, answer_text(output), seconds=seconds)
+        text, ended = read_answer(output)
+        return Generation(request.key, text, seconds=seconds, ended=ended)
 
 
-def answer_text(output: bytes) -> str:
-    """The answer in what the program prints: all but the line breaks around it and an end-of-sequence mark."""
+def read_answer(output: bytes) -> tuple[str, str | None]:
+    """The answer in what the program prints: all but the line breaks around it and an end-of-sequence mark.
+
+    And END where the mark is there; without one, whether the model or the limit ended the answer is not known.
+    """
     text = output.decode("utf-8", "replace").replace("\r\n", "\n")
-    text = re.sub(r"<eos>\s*$", "", text)
-    return text.strip("\n")
+    plain = re.sub(r"<eos>\s*$", "", text)
+    return plain.strip("\n"), END if plain != text else None
 
 
 def _run(arguments: list[str], timeout: float) -> tuple[int | None, bytes, str]:

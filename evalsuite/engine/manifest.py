@@ -42,7 +42,7 @@ PACKAGES = (
     "tokenizers",
     "jax",
 )
-VOLATILE = ("versions",)  # facts of a backend that may change between two starts of one run
+VOLATILE = ("versions", "notes")  # facts of a backend that may change between two starts of one run
 
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 """State of a task. BEGUN until it ends, however its process ends; DONE: every example that was asked for was tried and

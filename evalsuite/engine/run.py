@@ -61,7 +61,7 @@ def execute(plan: Plan, observer: Observer | None = None, command: Sequence[str]
                 known = [number for number in left if number is not None]
                 observer.started(sum(known) if len(known) == len(left) else None)
                 for model, tasks in plan.by_model().items():
-                    with _lazy_backend(plan, model, session, observer) as backend:
+                    with _lazy_backend(plan, model, session, outcome, observer) as backend:
                         for task in tasks:
                             _run_one(plan, task, backend, store, recorder, session, outcome, observer)
     return outcome
@@ -91,14 +91,20 @@ def _load(config: RunConfig, options: BackendOptions) -> Backend | RayPool:
 
 
 @contextmanager
-def _lazy_backend(plan: Plan, model: str | None, session: Session, observer: Observer) -> Iterator[LazyBackend]:
+def _lazy_backend(
+    plan: Plan, model: str | None, session: Session, outcome: RunOutcome, observer: Observer
+) -> Iterator[LazyBackend]:
     """The backend of one checkpoint, closed at the end when it was loaded."""
 
     def load() -> Backend | RayPool:
         options = backend_options(plan.config, model)
         backend = _load(plan.config, options)
         _refuse_changed(plan, model, identify_backend(plan.config.backend, options))
-        session.model_loaded(model, backend.describe())
+        described = backend.describe()
+        session.model_loaded(model, described)
+        for note in described.get("notes", ()):
+            outcome.notes.append(note)
+            observer.note(note)
         return backend
 
     backend = LazyBackend(load)

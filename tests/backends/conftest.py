@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,6 +130,34 @@ def cpu_backend(model_cache: Path) -> Iterator[Loader]:
     """``cpu_backend(model, attributes, **options)``: a backend on one thread, loaded once per session."""
     with _loader("openvino_cpu", threads="1") as load:
         yield load
+
+
+@pytest.fixture
+def edited(model_cache: Path, tmp_path: Path) -> Callable[..., Path]:
+    """``edited(weights, config, family)``: a tiny checkpoint of its own, its tensors and config changed in place."""
+    from safetensors.numpy import load_file, save_file
+
+    from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
+
+    numbers = itertools.count()
+
+    def make(
+        weights: Callable[[dict[str, Any]], object] | None = None,
+        config: Callable[[dict[str, Any]], object] | None = None,
+        family: str = "paligemma2",
+    ) -> Path:
+        folder = Path(shutil.copytree(tiny_checkpoint(family), tmp_path / f"edited{next(numbers)}"))
+        if weights is not None:
+            tensors = load_file(folder / "model.safetensors")
+            weights(tensors)
+            save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        if config is not None:
+            values = json.loads((folder / "config.json").read_text())
+            config(values)
+            (folder / "config.json").write_text(json.dumps(values))
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import ExampleError
-from evalsuite.types import Request
+from evalsuite.types import END, ENDINGS, Request
 
 Make = Callable[[pytest.FixtureRequest], Any]
 
@@ -152,3 +152,23 @@ def test_log_probabilities_come_one_per_token_where_given(
     if answer.log_probabilities is not None:
         assert answer.token_ids is None or len(answer.log_probabilities) == len(answer.token_ids)
         assert all(value <= 0 for value in answer.log_probabilities)
+
+
+def test_every_answer_says_why_it_ended(
+    backend: Any, mixed_requests: Callable[..., list[Request]], answers: Callable[..., list[Any]]
+) -> None:
+    """The end counts as a token: an answer that a longer budget would go on with was cut by its limit."""
+    long, short = (answers(backend, mixed_requests(max_new_tokens=budget), 9) for budget in (40, 3))
+    for whole, cut in zip(long, short, strict=True):
+        assert cut.ended == ("length" if len(whole.token_ids or ()) >= 3 else "end")
+        assert whole.ended == ("length" if len(whole.token_ids or ()) == 40 else "end")
+
+
+def test_beams_that_are_still_searching_at_the_budget_were_cut_by_it(
+    backend: Any, mixed_requests: Callable[..., list[Request]], answers: Callable[..., list[Any]]
+) -> None:
+    long, short = (answers(backend, mixed_requests(max_new_tokens=budget, beam_size=2)[:4], 4) for budget in (40, 2))
+    for whole, cut in zip(long, short, strict=True):
+        assert whole.ended in ENDINGS and cut.ended in ENDINGS
+        if cut.ended == END:  # nothing that a longer search finds is better
+            assert whole.text == cut.text

@@ -82,7 +82,7 @@ def test_a_missing_tensor_is_named(own_cache: Path, tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     del weights["language_model.model.norm.weight"]
     save_file(weights, folder / "model.safetensors")
-    with pytest.raises(BackendError, match=r"the weights lack language_model\.model\.norm\.weight"):
+    with pytest.raises(BackendError, match=r"the weights lack language_model\.norm\.weight"):
         create_backend("cpu", options(folder))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evalsuite.backends import check_backend, create_backend
 from evalsuite.backends.base import BackendOptions
-from evalsuite.backends.gemma_cpp import answer_text
+from evalsuite.backends.gemma_cpp import read_answer
 from evalsuite.errors import BackendError, EvalsuiteError, ExampleError, UsageError
 from evalsuite.types import Request
 
@@ -123,6 +123,7 @@ def test_weights_without_a_resolution_in_their_name_need_the_attribute(
 
 
 def test_only_what_encloses_an_answer_is_taken_off() -> None:
-    assert answer_text(b"\n two  dogs <eos>\n") == " two  dogs "
-    assert answer_text(b"\r\nzwei Hunde\r\n") == "zwei Hunde"
-    assert answer_text(b"broken \xff") == "broken \ufffd"
+    """The mark says that the model ended; without it, the limit may have."""
+    assert read_answer(b"\n two  dogs <eos>\n") == (" two  dogs ", "end")
+    assert read_answer(b"\r\nzwei Hunde\r\n") == ("zwei Hunde", None)
+    assert read_answer(b"broken \xff") == ("broken \ufffd", None)

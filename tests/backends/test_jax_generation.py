@@ -236,9 +236,22 @@ def test_beams_follow_the_rule_of_the_torch_backend(beams: int, end_bias: float)
     expected = beam_search(Chain(seeds, end_bias), beams, budget, Chain.END, log_probabilities=True)
     found = answers(search_chain(Chain(seeds, end_bias), beams, budget), Chain.END)
     assert len({len(answer.token_ids) for answer in expected}) > 2
-    for (ids, scores), answer in zip(found, expected, strict=True):
-        assert ids == answer.token_ids
-        assert scores == pytest.approx(answer.log_probabilities, abs=1e-5)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.token_ids, ours.ended, ours.finite) == (theirs.token_ids, theirs.ended, True)
+        assert ours.scores == pytest.approx(theirs.log_probabilities, abs=1e-5)
+    assert {answer.ended for answer in expected} == {"end", "length"}
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_row_whose_logits_are_not_finite_is_broken_and_leaves_the_others_alone(beams: int, wrong: float) -> None:
+    """One number of one row is wrong, that after the first token of its answer."""
+    chain, whole = Chain([0, 1, 2], -3.0), Chain([0, 1, 2], -3.0)
+    first = int(whole.tables[1, 0].argmax())
+    chain.tables[1, first, 4] = wrong
+    found, expected = (answers(search_chain(given, beams, 6), Chain.END) for given in (chain, whole))
+    assert [answer.finite for answer in found] == [True, False, True]
+    assert found[::2] == expected[::2]
 
 
 def search_chain(chain: Chain, beams: int, budget: int) -> Search:
@@ -248,7 +261,7 @@ def search_chain(chain: Chain, beams: int, budget: int) -> Search:
     empty, ids = jnp.zeros((count, beams, budget)), jnp.zeros((count, beams, budget), jnp.int32)
     live = jnp.full((count, beams), -jnp.inf).at[:, 0].set(0.0)
     finished = Finished(live, jnp.full(count, -jnp.inf), ids[:, 0], empty[:, 0], jnp.zeros(count, jnp.int32))
-    search = Search(jnp.int32(0), jnp.ones(count, bool), ids, empty, Written([], []), finished)
+    search = Search(jnp.int32(0), jnp.ones(count, bool), jnp.zeros(count, bool), ids, empty, Written([], []), finished)
     step = jax.jit(lambda search, logits: choose(sizes, Rule(Chain.END, beams), search, logits, none))
     last = np.zeros((count, beams), int)
     while int(search.place) < budget and bool(search.active.any()):

@@ -324,3 +324,34 @@ class TestDescription:
     def test_options_that_change_answers_are_in_it(self, tmp_path: Path) -> None:
         path = write(tmp_path / "p.json", {"1": "a"})
         assert replay(path, missing="empty").describe() != replay(path).describe()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_why_an_answer_ended_is_read_where_the_file_says_it(form: str, tmp_path: Path) -> None:
+    """A server's ``finish_reason``, or our own word in ``ended``; other words, and none, say nothing."""
+    rows = [
+        {"id": "1", "text": "a", "finish_reason": "length", "ended": None},
+        {"id": "2", "text": "b", "finish_reason": None, "ended": "filter"},
+        {"id": "3", "text": "c", "finish_reason": "stop", "ended": "soon"},
+        {"id": "4", "text": "d", "finish_reason": "tool_calls", "ended": None},
+    ]
+    path = tmp_path / f"p.{form}"
+    if form == "jsonl":
+        path.write_text(lines(*rows))
+    elif form == "csv":
+        cells = [list(rows[0])] + [["" if value is None else value for value in row.values()] for row in rows]
+        path.write_text("".join(",".join(row) + "\n" for row in cells))
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    found = ask(replay(path), ["1", "2", "3", "4"])
+    assert [answer.ended for answer in found] == ["length", "filter", "end", None]
+    assert ask(replay(write(tmp_path / "plain.json", {"1": "a"})), ["1"])[0].ended is None
+
+
+def test_of_two_predictions_for_an_id_the_ending_is_that_of_the_one_that_counts(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.jsonl", lines({"id": 1, "text": "a", "finish_reason": "length"}, {"id": 1, "text": "b"}))
+    assert ask(replay(path, duplicates="first"), ["1"])[0].ended == "length"
+    assert ask(replay(path, duplicates="last"), ["1"])[0].ended is None

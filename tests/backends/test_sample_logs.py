@@ -36,6 +36,10 @@ def test_a_sample_gives_its_raw_response_under_the_id_of_its_doc(tmp_path: Path)
     assert read(tmp_path / "s.jsonl", sample()) == [Line("49153", "January 8, 1993.")]
 
 
+def test_a_sample_that_says_why_its_answer_ended_is_believed(tmp_path: Path) -> None:
+    assert read(tmp_path / "s.jsonl", sample(finish_reason="length"))[0].ended == "length"
+
+
 def test_a_doc_without_a_known_id_goes_by_its_place(tmp_path: Path) -> None:
     assert read(tmp_path / "s.jsonl", sample(doc={"query": "q"})) == [Line("17", "January 8, 1993.")]
     assert read(tmp_path / "s.jsonl", sample(doc=None)) == [Line("17", "January 8, 1993.")]

@@ -169,6 +169,34 @@ def test_a_refusal_is_the_examples_error(
     assert message in answer.error and answer.text == ""
 
 
+@pytest.mark.parametrize(
+    ("reason", "ended"),
+    [
+        ("stop", "end"),
+        ("length", "length"),
+        ("content_filter", "filter"),
+        ("tool_calls", None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_the_servers_reason_says_why_an_answer_ended(
+    reason: Any, ended: str | None, backend: Callable[..., Any], server: Any, openai_server: Any, make_request: Make
+) -> None:
+    """In both forms, with log-probabilities and without; other words than these three may mean anything."""
+    given = {"tokens": ["a"], "token_logprobs": [-1.0]}
+    replies = [
+        openai_server.chat("a", finish_reason=reason),
+        openai_server.chat("a", finish_reason=reason, logprobs=tokens(("a", -1.0))),
+        openai_server.completion("a", finish_reason=reason),
+        openai_server.completion("a", finish_reason=reason, logprobs=given),
+    ]
+    chat, plain = backend(), backend(form="completions")
+    for asked, reply in zip((chat, chat, plain, plain), replies, strict=True):
+        answer = answered(asked, server, reply, make_request("x", ()))
+        assert answer.ended == ended and (answer.error is not None) == (ended == "filter")
+
+
 def tokens(*pieces: tuple[str, float], **more: Any) -> dict[str, Any]:
     entries = [
         {

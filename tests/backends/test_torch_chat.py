@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evalsuite.backends import check_backend, create_backend
+from evalsuite.backends.base import BackendOptions
 from evalsuite.backends.tiny.checkpoint import tiny_checkpoint
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.types import Request
@@ -205,3 +209,60 @@ def test_a_model_without_chat_template_is_refused(tmp_path: Path, torch_backend:
 def test_grouped_attention_is_for_paligemma(llava: Path, torch_backend: Load) -> None:
     with pytest.raises(UsageError, match="PaliGemma only"):
         torch_backend(llava, attention="grouped")
+
+
+HEAD, EMBEDDINGS = "lm_head.weight", "embed_tokens.weight"
+
+
+def changed(llava: Path, folder: Path, change: Callable[[dict[str, Any]], object], **config: Any) -> BackendOptions:
+    """A copy with other tensors; ``text_config`` and what else is given of the config are written over."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(llava, folder)
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model.safetensors")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(values | config))
+    return BackendOptions(str(folder), {}, {"device": "cpu"})
+
+
+def test_unused_tensors_of_other_models_are_named_and_those_of_adapters_refused(llava: Path, tmp_path: Path) -> None:
+    """Which tensors such a model uses is known once it is loaded; some have parts called lora of their own."""
+    import torch
+
+    extra, layer = torch.zeros(2, 2), "language_model.model.layers.0.self_attn.q_proj"
+    options = changed(llava, tmp_path / "a", lambda weights: weights.update({"language_model.model.extra": extra}))
+    loaded = create_backend("torch", options)
+    (note,) = loaded.describe()["notes"]  # type: ignore[misc]
+    assert "no part of the model uses 1 tensor (" in str(note) and "extra" in str(note)
+    options = changed(llava, tmp_path / "b", lambda weights: weights.update({f"{layer}.lora_A.weight": extra}))
+    with pytest.raises(BackendError, match=r"1 tensor .*lora_A.* of an adapter beside the weights"):
+        create_backend("torch", options)
+
+
+def test_ends_that_other_models_tie_are_one_tensor_or_refused(llava: Path, tmp_path: Path) -> None:
+    """LLaVA's config ties nothing unless it says so; transformers would keep the two apart with a warning."""
+    create_backend("torch", changed(llava, tmp_path / "a", lambda weights: None)).close()
+    with pytest.raises(BackendError, match=r"lm_head\.weight and .*embed_tokens\.weight with other numbers"):
+        create_backend("torch", changed(llava, tmp_path / "b", lambda weights: None, tie_word_embeddings=True))
+
+    def equal(weights: dict[str, Any]) -> None:
+        head, embeddings = (next(key for key in weights if key.endswith(end)) for end in (HEAD, EMBEDDINGS))
+        weights[head] = weights[embeddings].clone()
+
+    create_backend("torch", changed(llava, tmp_path / "c", equal, tie_word_embeddings=True)).close()
+
+
+def test_narrow_numbers_of_other_models_need_a_quantization_that_explains_them(llava: Path, tmp_path: Path) -> None:
+    """Integers of 64 bits may be positions; those of 8 bits are quantized weights."""
+    import torch
+
+    def narrow(weights: dict[str, Any]) -> None:
+        name = next(key for key in weights if key.endswith("q_proj.weight"))
+        weights[name] = weights[name].to(torch.int8)
+
+    with pytest.raises(BackendError, match=r"1 weight \(.*q_proj\.weight\) of type I8"):
+        check_backend("torch", changed(llava, tmp_path / "a", narrow))
+    positions = {"vision_tower.vision_model.embeddings.position_ids": torch.arange(5)[None]}
+    check_backend("torch", changed(llava, tmp_path / "b", lambda weights: weights.update(positions)))

@@ -13,6 +13,7 @@ import pytest
 import evalsuite
 from evalsuite import api
 from evalsuite.backends.base import Prepared
+from evalsuite.engine.observer import Silent
 from evalsuite.errors import BackendError, EvalsuiteError, StoreError, UsageError
 from evalsuite.runs.store import PredictionStore
 from evalsuite.settings.limits import ErrorBudget, Limit
@@ -112,6 +113,21 @@ class TestWhatIsAsked:
         done = run()
         assert [(row.split, row.n) for row in done.rows] == [("test", 3), ("val", 5)]
         assert len(probe.asked) == 8
+
+    def test_what_a_backend_notes_of_its_model_is_told_once_and_kept(
+        self, own_task: Write, run: Run, probe: Any, tmp_path: Path
+    ) -> None:
+        heard: list[str] = []
+        observer = Silent()
+        observer.note = heard.append  # type: ignore[method-assign]
+        own_task(rows(3))
+        note = "model m: no part of the model uses 1 tensor (head) of its files"
+        probe.facts["notes"], probe.fail = [note], {"2": "no"}.get
+        result = run(observer=observer, max_errors=1)
+        assert heard.count(note) == result.notes.count(note) == 1
+        assert manifest(tmp_path / "out")["models"][""]["notes"] == [note]
+        probe.facts["notes"], probe.fail = ["other words of another release"], {}.get  # it is the same model
+        assert run().ok
 
 
 class TestErrorBudget:

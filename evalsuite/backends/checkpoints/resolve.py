@@ -7,11 +7,12 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalsuite.backends.base import BackendOptions
+from evalsuite.backends.checkpoints.contents import Quantizations, check_contents, refuse_adapters
 from evalsuite.backends.checkpoints.weights import PICKLE_PATTERNS, check_weights
 from evalsuite.backends.miniature import MINIATURE, miniature_checkpoint
 from evalsuite.backends.tiny.checkpoint import mid_checkpoint, tiny_checkpoint
@@ -35,15 +36,20 @@ class Trust:
 
 
 NO_TRUST = Trust()
+PLAIN_NUMBERS: Quantizations = {}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with a model. name: as the user gave it. family: paligemma, paligemma2 or the config's model type."""
+    """A folder with a model. name: as the user gave it. family: paligemma, paligemma2 or the config's model type.
+
+    notes: what a user should know about its files.
+    """
 
     name: str
     folder: Path
     config: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -68,10 +74,13 @@ def _part(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
+def check_model(
+    options: BackendOptions, trust: Trust = NO_TRUST, quantizations: Quantizations = PLAIN_NUMBERS
+) -> Checkpoint | None:
     """Raise BackendError when the model can be seen to be unusable, without loading or downloading anything.
 
-    A hub id is accepted by its form; offline, the whole model must be in the local hub cache.
+    A hub id is accepted by its form; offline, the whole model must be in the local hub cache. Returns the checkpoint
+    where its files were looked at.
     """
     name = options.model or DEFAULT_MODEL
     if name in RANDOM_MODELS:
@@ -80,13 +89,19 @@ def check_model(options: BackendOptions, trust: Trust = NO_TRUST) -> None:
     elif name == MINIATURE:
         miniature_checkpoint(options.attributes)
     elif not _is_hub_id(name):
-        _open(name, Path(name).expanduser(), options, trust)
+        return _open(name, Path(name).expanduser(), options, trust, quantizations)
     elif read_offline():
-        _open(name, _download(name, trust), options, trust)
+        return _open(name, _download(name, trust), options, trust, quantizations)
+    return None
 
 
-def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
-    """The checkpoint behind ``options.model``: shipped (miniature), built (tiny), downloaded (hub id) or a folder."""
+def resolve(
+    options: BackendOptions, trust: Trust = NO_TRUST, quantizations: Quantizations = PLAIN_NUMBERS
+) -> Checkpoint:
+    """The checkpoint behind ``options.model``: shipped (miniature), built (tiny), downloaded (hub id) or a folder.
+
+    quantizations: what the backend reads besides plain numbers. Raises BackendError for what it cannot use.
+    """
     name = options.model or DEFAULT_MODEL
     if name in RANDOM_MODELS:
         seed, resolution = _whole_number(options, "seed") or 0, _random_resolution(name, options)
@@ -99,7 +114,7 @@ def resolve(options: BackendOptions, trust: Trust = NO_TRUST) -> Checkpoint:
         folder = _download(name, trust)
     else:
         folder = Path(name).expanduser()
-    return _open(name, folder, options, trust)
+    return _open(name, folder, options, trust, quantizations)
 
 
 def random_model(options: BackendOptions) -> str | None:
@@ -172,12 +187,12 @@ def _download(name: str, trust: Trust) -> Path:
         ) from error
 
 
-def _open(name: str, folder: Path, options: BackendOptions, trust: Trust) -> Checkpoint:
+def _open(name: str, folder: Path, options: BackendOptions, trust: Trust, quantizations: Quantizations) -> Checkpoint:
     """The checkpoint in ``folder``, looked at as far as that needs no framework."""
     checkpoint = _open_folder(name, folder)
     check_weights(name, folder, trust.pickle_weights)
     check_resolution(checkpoint, options)
-    return checkpoint
+    return replace(checkpoint, notes=check_contents(name, folder, checkpoint.config, quantizations))
 
 
 def _nearest(name: str) -> str:
@@ -203,10 +218,9 @@ def _open_folder(name: str, folder: Path) -> Checkpoint:
     if not folder.is_dir():
         way_out = f"{_nearest(name)}Give a checkpoint folder, a hub id owner/name, or miniature."
         raise BackendError(f"model {name}: no such folder. {way_out}")
+    refuse_adapters(name, folder)
     file = folder / "config.json"
     if not file.is_file():
-        if (folder / "adapter_config.json").is_file():
-            raise BackendError(f"model {name}: is an adapter, not a whole model. Merge it into its base model first.")
         raise BackendError(f"model {name}: is no checkpoint, it has no config.json.")
     try:
         config = json.loads(file.read_text("utf-8"))

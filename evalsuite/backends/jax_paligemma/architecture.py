@@ -18,7 +18,7 @@ NARROW_HEADS = 128  # only Gemma 2 27B has them, and only there queries are scal
 EPSILON = 1e-6  # of every norm, in all released models
 ROPE_BASE = 10_000.0
 FIXED = {
-    "text_config": {"rms_norm_eps": EPSILON, "rope_theta": ROPE_BASE},
+    "text_config": {"rms_norm_eps": EPSILON, "rope_theta": ROPE_BASE, "attention_bias": False},
     "vision_config": {"layer_norm_eps": EPSILON},
 }
 """What the forward pass takes for granted; a config may state it, but nothing else."""

@@ -17,6 +17,7 @@ from evalsuite.backends.checkpoints.inputs import (
     prompt_tokens,
     reference_pixels,
 )
+from evalsuite.backends.endings import decoded
 from evalsuite.backends.jax_paligemma.batches import pad, padded_rows
 from evalsuite.backends.jax_paligemma.checkpoint import JaxCheckpoint
 from evalsuite.backends.jax_paligemma.decoding import Answer, Rule
@@ -98,12 +99,21 @@ class JaxBackend:
         if not batch:
             return []
         started = time.perf_counter()
-        decoded = self._decode(batch)
+        found = self._decode(batch)
         seconds = (time.perf_counter() - started) / len(batch)
         generations = []
-        for item, (ids, scores) in zip(batch, decoded, strict=False):  # rows of padding come last
-            values = scores if item.request.decoding.log_probabilities else None
-            generations.append(Generation(item.request.key, self.tokenizer.text(ids), ids, values, seconds))
+        for item, answer in zip(batch, found, strict=False):  # rows of padding come last
+            generation = decoded(
+                item.request.key,
+                self.tokenizer.text(answer.token_ids),
+                answer.token_ids,
+                answer.scores if item.request.decoding.log_probabilities else None,
+                ended=answer.ended,
+                finite=answer.finite,
+                computed_in=self._where.dtype,
+                seconds=seconds,
+            )
+            generations.append(generation)
         return generations
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The official checkpoints: ``.npz`` files of big_vision in float32, bfloat16 or float16, read without pickle.
 
 Arrays are named ``params/img/...`` and ``params/llm/...``; those of the layers have the layer as their first axis.
+There is no output layer of its own: ``models/ppp/gemma.py`` makes logits with the embeddings (``Embedder.decode``).
 big_vision ``models/proj/paligemma/paligemma.py``, ``models/ppp/gemma.py`` and ``models/vit.py``.
 """
 
@@ -9,17 +10,19 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.backends.checkpoints.contents import refuse_adapter_tensors
 from evalsuite.backends.jax_paligemma.architecture import Architecture, Shapes, check_arrays, from_shapes
 from evalsuite.errors import BackendError
 
 Place = Callable[[NDArray[Any]], Any]
 
 PREFIX, SUFFIX = "params/", ".npy"
+BFLOAT16 = np.dtype("V2")  # as numpy reads it
 BLOCK = "img/Transformer/encoderblock/"
 ATTENTION = f"{BLOCK}MultiHeadDotProductAttention_0/"
 
@@ -60,26 +63,45 @@ def expected_shapes(sizes: Architecture) -> Shapes:
     return shapes
 
 
-def read_architecture(name: str, path: Path) -> Architecture:
+class Arrays(NamedTuple):
+    """What the headers of a file's arrays tell. unused: names of those that no part of the model uses."""
+
+    sizes: Architecture
+    unused: list[str]
+
+
+def read_arrays(name: str, path: Path) -> Arrays:
     """Sizes of the model, from the headers of the arrays alone.
 
-    Raises BackendError when the file is damaged, an array is missing, of a wrong shape, or holds pickled objects.
+    Raises BackendError when the file is damaged, or an array is missing, of a wrong shape, of another type than a
+    float, of an adapter, or holds pickled objects.
     """
     shapes: dict[str, tuple[int, ...]] = {}
+    types: dict[str, np.dtype[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.namelist():
+            members = archive.namelist()
+            for member in members:
                 if member.startswith(PREFIX):
                     array = member.removeprefix(PREFIX).removesuffix(SUFFIX)
-                    shapes[array] = _shape(name, member, archive)
+                    shapes[array], types[array] = _header(name, member, archive)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BackendError(f"model {name}: is no .npz file, or damaged ({error}). Copy it again.") from error
+    refuse_adapter_tensors(name, members)
     sizes = from_shapes(name, shapes)
-    check_arrays(name, shapes, expected_shapes(sizes), PREFIX)
-    return sizes
+    expected = expected_shapes(sizes)
+    check_arrays(name, shapes, expected, PREFIX)
+    for array in expected:
+        if types[array].kind != "f" and types[array] != BFLOAT16:
+            raise BackendError(
+                f"model {name}: array {PREFIX}{array} is of type {types[array]}, and nothing says what its numbers "
+                "stand for. Save it in float32, bfloat16 or float16."
+            )
+    used = {f"{PREFIX}{array}{SUFFIX}" for array in expected}
+    return Arrays(sizes, [member.removesuffix(SUFFIX) for member in members if member not in used])
 
 
-def _shape(name: str, member: str, archive: zipfile.ZipFile) -> tuple[int, ...]:
+def _header(name: str, member: str, archive: zipfile.ZipFile) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -89,11 +111,11 @@ def _shape(name: str, member: str, archive: zipfile.ZipFile) -> tuple[int, ...]:
             f"model {name}: array {member.removesuffix(SUFFIX)} holds pickled objects, which can run code when read. "
             "Save it as plain numbers."
         )
-    return tuple(shape)
+    return tuple(shape), dtype
 
 
 class BigVisionWeights:
-    """The arrays of a file that :func:`read_architecture` accepted."""
+    """The arrays of a file that :func:`read_arrays` accepted."""
 
     def __init__(self, name: str, path: Path, sizes: Architecture) -> None:
         self._name, self._path, self._sizes = name, path, sizes
@@ -114,6 +136,7 @@ class BigVisionWeights:
             return {"kernel": place(read(f"{name}/kernel")), "bias": place(read(f"{name}/bias"))}
 
         kernel = read("img/embedding/kernel").reshape(-1, self._sizes.vision_width)
+        embedding = place(read("llm/embedder/input_embedding"))
         norm = "img/Transformer/encoder_norm"
         return {
             "patch": {"kernel": place(kernel), "bias": place(read("img/embedding/bias"))},
@@ -121,7 +144,8 @@ class BigVisionWeights:
             "vision_layers": self._vision_layers(read, place),
             "vision_norm": {"scale": place(read(f"{norm}/scale")), "bias": place(read(f"{norm}/bias"))},
             "projector": linear("img/head"),
-            "embedding": place(read("llm/embedder/input_embedding")),
+            "embedding": embedding,
+            "output": embedding,
             "layers": self._text_layers(read, place),
             "norm": place(read("llm/final_norm/scale")),
         }
@@ -184,7 +208,7 @@ class BigVisionWeights:
 
 def _numbers(array: NDArray[Any]) -> NDArray[Any]:
     """numpy reads bfloat16 as two raw bytes."""
-    if array.dtype.kind == "V" and array.dtype.itemsize == 2:
+    if array.dtype == BFLOAT16:
         import ml_dtypes
 
         return array.view(ml_dtypes.bfloat16)

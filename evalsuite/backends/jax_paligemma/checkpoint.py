@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.backends.base import BackendOptions, Facts
+from evalsuite.backends.checkpoints.contents import unused_note
 from evalsuite.backends.checkpoints.fingerprints import checkpoint_files, digest, fingerprint
 from evalsuite.backends.checkpoints.identity import checkpoint_identity, file_facts
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint, check_model, check_resolution, resolve
 from evalsuite.backends.jax_paligemma.architecture import Architecture, as_config, from_config
-from evalsuite.backends.jax_paligemma.big_vision_weights import BigVisionWeights, read_architecture
+from evalsuite.backends.jax_paligemma.big_vision_weights import BigVisionWeights, read_arrays
 from evalsuite.backends.jax_paligemma.hub_weights import HubWeights, Place
 from evalsuite.backends.jax_paligemma.options import JaxOptions
 from evalsuite.errors import BackendError, UsageError
@@ -61,6 +62,7 @@ class JaxCheckpoint:
         facts: dict[str, JsonValue] = {
             "fingerprint": weights(self.checkpoint.folder),
             "family": self.checkpoint.family,
+            **({"notes": list(self.checkpoint.notes)} if self.checkpoint.notes else {}),
         }
         if self.tokenizer_path is not None:
             path = self.tokenizer_path
@@ -140,8 +142,8 @@ def _open_npz(options: BackendOptions, settings: JaxOptions) -> JaxCheckpoint:
             "(paligemma_tokenizer.model) or a folder with tokenizer.json"
         )
     _check_tokenizer(settings.tokenizer)
-    sizes = read_architecture(name, path)
-    checkpoint = Checkpoint(name, path, as_config(sizes))
+    sizes, unused = read_arrays(name, path)
+    checkpoint = Checkpoint(name, path, as_config(sizes), tuple(filter(None, [unused_note(name, unused)])))
     check_resolution(checkpoint, options)
     return JaxCheckpoint(checkpoint, sizes, settings.tokenizer)
 

@@ -5,7 +5,8 @@ softmax (big_vision ``trainers/proj/paligemma/predict_fns.py``). The beam rule i
 the plain sum of its log-softmax values, without length normalisation. At each step every live hypothesis is also
 tried with end-of-sequence, and the single best finished one is kept. Each live one is expanded with its best beam + 1
 tokens, end-of-sequence excluded, and the best ``beam`` of all stay. A row is done when its best live score falls below
-its finished one. The first step has one hypothesis. The answer is always a finished one.
+its finished one. The first step has one hypothesis. The answer is always a finished one; it counts as cut by the limit
+when that comes while a live hypothesis is still likelier. A row with logits that are not finite is done, and broken.
 """
 
 from __future__ import annotations
@@ -27,8 +28,19 @@ from evalsuite.backends.jax_paligemma.model import (
     read_token,
     room,
 )
+from evalsuite.types import END, LENGTH
 
-Answer = tuple[tuple[int, ...], tuple[float, ...]]
+
+class Answer(NamedTuple):
+    """Tokens without end-of-sequence and their log-probabilities. ended: END or LENGTH.
+
+    finite: whether all logits that they were chosen from were.
+    """
+
+    token_ids: tuple[int, ...]
+    scores: tuple[float, ...]
+    ended: str
+    finite: bool
 
 
 @dataclass(frozen=True)
@@ -65,12 +77,13 @@ class Finished(NamedTuple):
 class Search(NamedTuple):
     """Where decoding stands.
 
-    place: tokens chosen so far. active: (b,), rows still searching. tokens, scores: (b, q, n), chosen tokens and their
-    log-probabilities. finished: None for greedy.
+    place: tokens chosen so far. active: (b,), rows still searching. broken: (b,), rows with logits that are not finite.
+    tokens, scores: (b, q, n), chosen tokens and their log-probabilities. finished: None for greedy.
     """
 
     place: Array
     active: Array
+    broken: Array
     tokens: Array
     scores: Array
     written: Written
@@ -92,6 +105,7 @@ def start(
     search = Search(
         place=jnp.zeros((), jnp.int32),
         active=inputs.is_real,
+        broken=jnp.zeros(batch, jnp.bool_),
         tokens=jnp.full(places, rule.end, jnp.int32),
         scores=jnp.zeros(places),
         written=room(sizes, prefix, beams, capacity),
@@ -142,24 +156,30 @@ def enlarge(search: Search, capacity: int) -> Search:
 
 
 def answers(search: Search, end: int) -> list[Answer]:
-    """Tokens without end-of-sequence and their log-probabilities, of every row."""
-    host = jax.device_get((search.place, search.tokens, search.scores, search.finished))
-    place, tokens, scores, finished = host
+    """Of every row."""
+    kept = (search.place, search.active, search.broken, search.tokens, search.scores, search.finished)
+    place, active, broken, tokens, scores, finished = jax.device_get(kept)
     if finished is not None:
+        rows = zip(finished.tokens, finished.scores, finished.length, active, broken, strict=True)
         return [
-            (tuple(ids[:length].tolist()), tuple(values[:length].tolist()))
-            for ids, values, length in zip(finished.tokens, finished.scores, finished.length, strict=True)
+            Answer(tuple(ids[:n].tolist()), tuple(values[:n].tolist()), LENGTH if searching else END, not bad)
+            for ids, values, n, searching, bad in rows
         ]
-    return [_cut(ids[0, :place].tolist(), values[0].tolist(), end) for ids, values in zip(tokens, scores, strict=True)]
+    return [
+        _cut(ids[0, :place].tolist(), values[0].tolist(), end, not bad)
+        for ids, values, bad in zip(tokens, scores, broken, strict=True)
+    ]
 
 
-def _cut(ids: list[int], scores: list[float], end: int) -> Answer:
+def _cut(ids: list[int], scores: list[float], end: int, finite: bool) -> Answer:
     length = ids.index(end) if end in ids else len(ids)
-    return tuple(ids[:length]), tuple(scores[:length])
+    return Answer(tuple(ids[:length]), tuple(scores[:length]), END if end in ids else LENGTH, finite)
 
 
 def choose(sizes: Architecture, rule: Rule, search: Search, logits: Array, forbidden: Array) -> Search:
-    """The next token of every hypothesis; logits: (b, q, vocabulary)."""
+    """The next token of every hypothesis; logits: (b, q, vocabulary). One that is not finite makes their sum so."""
+    finite = jnp.isfinite(logits.sum(axis=-1)).all(axis=1)
+    search = search._replace(broken=search.broken | (search.active & ~finite), active=search.active & finite)
     values = log_softmax(sizes, logits)
     if search.finished is not None:
         return _choose_beams(rule, search, search.finished, values)
@@ -183,7 +203,7 @@ def _choose_beams(rule: Rule, search: Search, finished: Finished, values: Array)
     parents = kept // per_beam
     token, score = (jnp.take_along_axis(_flat(array), kept, axis=1) for array in (tokens, scores))
     written = Written(*([_rows(layer, parents) for layer in layers] for layers in search.written))
-    return Search(
+    return search._replace(
         place=search.place + 1,
         active=search.active & (live.max(axis=1) >= finished.score),
         tokens=_put(_rows(search.tokens, parents), token, search.place),

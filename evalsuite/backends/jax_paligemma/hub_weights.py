@@ -1,18 +1,20 @@
-"""Weights in the safetensors files of a Hugging Face checkpoint, under any of the key names in use.
+"""Weights in the safetensors files of a Hugging Face checkpoint, by their plain names.
 
 Linear layers are stored (out, in); here and in :mod:`big_vision_weights` they become (in, out).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evalsuite.backends.checkpoints.heads import VocabularyEnds, vocabulary_ends
 from evalsuite.backends.checkpoints.resolve import Checkpoint
+from evalsuite.backends.checkpoints.tensors import by_plain_name, stored_tensors
 from evalsuite.backends.checkpoints.weights import weight_files
 from evalsuite.backends.jax_paligemma.architecture import Architecture, Shapes, check_arrays
 from evalsuite.errors import BackendError
@@ -21,12 +23,12 @@ Place = Callable[[NDArray[Any]], Any]
 PATCH_EMBEDDING = "vision_tower.embeddings.patch_embedding.weight"
 
 
-def expected_shapes(sizes: Architecture) -> Shapes:
-    """Every array by its plain name (see :func:`plain_name`), and its shape."""
+def expected_shapes(sizes: Architecture, ends: VocabularyEnds) -> Shapes:
+    """Every array by its plain name, and its shape."""
     queries, keys = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
     width, wide = sizes.width, sizes.vision_width
     shapes: dict[str, tuple[int, ...]] = {
-        "language_model.embed_tokens.weight": (sizes.vocabulary, width),
+        **dict.fromkeys(ends, (sizes.vocabulary, width)),
         "language_model.norm.weight": (width,),
         "multi_modal_projector.linear.weight": (width, wide),
         "multi_modal_projector.linear.bias": (width,),
@@ -59,33 +61,22 @@ def expected_shapes(sizes: Architecture) -> Shapes:
     return shapes
 
 
-def plain_name(name: str) -> str:
-    """One name for an array that released checkpoints, transformers 5 and its modules call differently."""
-    name = re.sub(r"^model\.(?=language_model|vision_tower|multi_modal_projector)", "", name)
-    name = re.sub(r"^language_model\.model\.", "language_model.", name)
-    return re.sub(r"^vision_tower\.vision_model\.", "vision_tower.", name)
-
-
 class HubWeights:
     """The arrays of a checkpoint folder. Raises BackendError when files are damaged or arrays are missing."""
 
     def __init__(self, checkpoint: Checkpoint, sizes: Architecture) -> None:
-        from safetensors import SafetensorError, safe_open
-
-        self._files: dict[str, tuple[Any, str]] = {}
-        try:
-            for path in weight_files(checkpoint.folder):
-                file: Any = safe_open(path, framework="numpy")
-                self._files |= {plain_name(name): (file, name) for name in file.keys()}  # noqa: SIM118 - no mapping
-            shapes = {name: tuple(file.get_slice(real).get_shape()) for name, (file, real) in self._files.items()}
-        except (OSError, ValueError, SafetensorError) as error:
-            raise BackendError(f"model {checkpoint.name}: its weights cannot be read: {error}") from error
-        check_arrays(checkpoint.name, shapes, expected_shapes(sizes))
-        self._sizes = sizes
+        name = checkpoint.name
+        self._tensors = by_plain_name(name, stored_tensors(name, weight_files(checkpoint.folder)))
+        self._ends = vocabulary_ends(name, checkpoint.config, self._tensors)
+        shapes = {plain: tensor.shape for plain, tensor in self._tensors.items()}
+        check_arrays(name, shapes, expected_shapes(sizes, self._ends))
+        self._name, self._sizes = name, sizes
+        self._open: dict[Path, Any] = {}
 
     def parameters(self, place: Place) -> dict[str, Any]:
         """The tree that :mod:`model` takes; ``place`` puts each array onto the device."""
         sizes = self._sizes
+        embedding = place(self._read(self._ends.embeddings))
         kernel = self._read(PATCH_EMBEDDING).transpose(2, 3, 1, 0)  # to (height, width, channel, out)
         return {
             "patch": {
@@ -96,7 +87,8 @@ class HubWeights:
             "vision_layers": [self._vision_layer(layer, place) for layer in range(sizes.vision_layers)],
             "vision_norm": self._layer_norm("vision_tower.post_layernorm", place),
             "projector": self._linear(["multi_modal_projector.linear"], place),
-            "embedding": place(self._read("language_model.embed_tokens.weight")),
+            "embedding": embedding,
+            "output": embedding if self._ends.tied else place(self._read(self._ends.output)),
             "layers": [self._text_layer(layer, place) for layer in range(sizes.layers)],
             "norm": place(self._read("language_model.norm.weight")),
         }
@@ -144,7 +136,14 @@ class HubWeights:
     def _layer_norm(self, name: str, place: Place) -> dict[str, Any]:
         return {"scale": place(self._read(f"{name}.weight")), "bias": place(self._read(f"{name}.bias"))}
 
-    def _read(self, name: str) -> NDArray[Any]:
-        file, real = self._files[name]
-        array: NDArray[Any] = file.get_tensor(real)
+    def _read(self, plain: str) -> NDArray[Any]:
+        from safetensors import SafetensorError, safe_open
+
+        tensor = self._tensors[plain]
+        try:
+            if tensor.file not in self._open:
+                self._open[tensor.file] = safe_open(tensor.file, framework="numpy")
+            array: NDArray[Any] = self._open[tensor.file].get_tensor(tensor.name)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise BackendError(f"model {self._name}: its weights cannot be read: {error}") from error
         return array

@@ -111,7 +111,7 @@ def log_softmax(sizes: Architecture, logits: Array) -> Array:
 
 def _logits(weights: Weights, hidden: Array) -> Array:
     normed = _rms_norm(hidden, weights["norm"])
-    return jnp.einsum("...d,vd->...v", normed, weights["embedding"], preferred_element_type=jnp.float32)
+    return jnp.einsum("...d,vd->...v", normed, weights["output"], preferred_element_type=jnp.float32)
 
 
 def _text_layer(

@@ -30,7 +30,7 @@ class Programs:
         self._weights, self._where = weights, where
         self.compiled = 0
         rows: Any = where.by_row  # every axis of batch rows is spread over the devices
-        search = Search(cast(Any, where.everywhere), rows, rows, rows, rows, rows)
+        search = Search(cast(Any, where.everywhere), rows, rows, rows, rows, rows, rows)
 
         def counted(function: Callable[..., Any]) -> Callable[..., Any]:
             def traced(*arguments: Any) -> Any:  # runs once per program, while jax records it

@@ -14,7 +14,7 @@ from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model, resolve
 from evalsuite.backends.needs import Needs, Packages
 from evalsuite.backends.openvino_cpu.options import CpuOptions
-from evalsuite.backends.openvino_cpu.shape import require_paligemma
+from evalsuite.backends.openvino_cpu.shape import model_shape
 
 if TYPE_CHECKING:
     from evalsuite.backends.openvino_cpu.backend import CpuBackend
@@ -31,7 +31,7 @@ def check(options: BackendOptions) -> None:
     CpuOptions.read(options.options)
     check_model(options)
     if options.model is not None and Path(options.model).expanduser().is_dir():
-        require_paligemma(resolve(options))
+        model_shape(resolve(options))
 
 
 def identity(options: BackendOptions) -> Facts:

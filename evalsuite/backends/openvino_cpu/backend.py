@@ -19,6 +19,7 @@ from evalsuite.backends.checkpoints.inputs import (
 )
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
+from evalsuite.backends.endings import decoded
 from evalsuite.backends.openvino_cpu.beam import beam_search
 from evalsuite.backends.openvino_cpu.decoder import PrefixDecoder
 from evalsuite.backends.openvino_cpu.greedy import Answer, greedy
@@ -100,9 +101,16 @@ class CpuBackend:
         )
 
     def _generation(self, item: Prepared, answer: Answer, seconds: float) -> Generation:
-        scores = tuple(answer.log_probabilities) if item.request.decoding.log_probabilities else None
-        text = self.tokenizer.text(answer.token_ids)
-        return Generation(item.request.key, text, tuple(answer.token_ids), scores, seconds)
+        return decoded(
+            item.request.key,
+            self.tokenizer.text(answer.token_ids),
+            answer.token_ids,
+            answer.log_probabilities if item.request.decoding.log_probabilities else None,
+            ended=answer.ended,
+            finite=answer.finite,
+            computed_in=self._options.activations,
+            seconds=seconds,
+        )
 
     def _describe(self) -> dict[str, JsonValue]:
         return {
@@ -117,6 +125,7 @@ class CpuBackend:
             "resolution": self._shape.vision.resolution,
             "tokens_per_frame": self._shape.vision.tokens,
             "versions": {"openvino": ov.__version__},
+            **({"notes": list(self._checkpoint.notes)} if self._checkpoint.notes else {}),
         }
 
 

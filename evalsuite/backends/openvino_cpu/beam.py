@@ -6,7 +6,7 @@ import numpy as np
 
 from evalsuite.backends.beam import Candidates, search
 from evalsuite.backends.openvino_cpu.decoder import PrefixDecoder
-from evalsuite.backends.openvino_cpu.greedy import Answer
+from evalsuite.backends.openvino_cpu.greedy import Answer, are_finite
 from evalsuite.backends.openvino_cpu.quantize import Array
 
 
@@ -17,11 +17,11 @@ def beam_search(decoder: PrefixDecoder, beam: int, budget: int, end: int) -> lis
         values = decoder.log_softmax(logits)
         tokens = np.argsort(-values, axis=-1, kind="stable")[:, : beam + 1]
         scores = np.take_along_axis(values, tokens, axis=-1)
-        return Candidates(values[:, end].tolist(), tokens.tolist(), scores.tolist())
+        return Candidates(values[:, end].tolist(), tokens.tolist(), scores.tolist(), are_finite(logits).tolist())
 
     def step(parents: list[int], tokens: list[int]) -> Candidates:
         decoder.keep(np.array(parents))
         return candidates(decoder.step(np.array(tokens)))
 
     found = search(candidates(decoder.start()), step, beam, budget, end)
-    return [Answer(list(best.token_ids), list(best.log_probabilities)) for best in found]
+    return [Answer(list(best.token_ids), list(best.log_probabilities), ended, finite) for best, ended, finite in found]

@@ -70,8 +70,9 @@ class PrefixDecoder:
         cap = self._text.output_cap
         if cap is not None:
             logits = np.tanh(logits / np.float32(cap)) * np.float32(cap)
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        values: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        with np.errstate(invalid="ignore"):  # of logits that are not finite, which greedy and beam report
+            shifted = logits - logits.max(axis=-1, keepdims=True)
+            values: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
         return values
 
     @property

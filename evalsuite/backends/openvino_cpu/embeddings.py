@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.backends.openvino_cpu.quantize import Array, from_bfloat16, to_bfloat16, to_int8
+from evalsuite.backends.checkpoints.tensors import from_bfloat16
+from evalsuite.backends.openvino_cpu.quantize import Array, to_bfloat16, to_int8
 
 TABLE, SCALES = "embeddings.npy", "embedding_scales.npy"
 
@@ -21,6 +22,10 @@ def write_table(table: Array, precision: str, folder: Path) -> None:
         np.save(folder / SCALES, quantized.scale)
     else:
         np.save(folder / TABLE, to_bfloat16(table) if precision == "bf16" else table)
+
+
+def table_files(folder: Path) -> list[Path]:
+    return [folder / name for name in (TABLE, SCALES) if (folder / name).is_file()]
 
 
 class EmbeddingTable:

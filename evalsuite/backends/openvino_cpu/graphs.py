@@ -19,8 +19,7 @@ from evalsuite.backends.openvino_cpu.layers import Node, Weight
 from evalsuite.backends.openvino_cpu.shape import ModelShape, TextShape, VisionShape
 from evalsuite.backends.openvino_cpu.tensors import CheckpointTensors
 
-VISION, TEXT = "vision_tower.vision_model.", "language_model.model."
-EMBEDDINGS = f"{TEXT}embed_tokens.weight"
+VISION, TEXT = "vision_tower.", "language_model."
 
 
 def image_encoder(shape: ModelShape, tensors: CheckpointTensors, weight: Weight) -> ov.Model:
@@ -79,7 +78,7 @@ def language_model(shape: TextShape, tensors: CheckpointTensors, weight: Weight,
     Inputs: embeddings (batch, tokens, width); cosine and sine of their positions, (batch, 1, tokens, head size / 2);
     mask (batch, 1, 1, all tokens), added to the attention logits; per layer prefix_key, prefix_value, answer_key and
     answer_value, (batch, groups, tokens, head size). Outputs: logits (batch, vocabulary); per layer new_answer_key and
-    new_answer_value. output: node of the tied embeddings, (vocabulary, width).
+    new_answer_value. output: node of the output layer, (vocabulary, width): the embeddings where these are tied.
     """
     hidden = embeddings = _input("embeddings", (-1, -1, shape.width))
     cosine, sine = (_input(name, (-1, 1, -1, shape.head_size // 2)) for name in ("cosine", "sine"))

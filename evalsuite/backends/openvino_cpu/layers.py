@@ -12,7 +12,8 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from evalsuite.backends.openvino_cpu.quantize import Array, Levels, from_bfloat16, to_bfloat16, to_int4, to_int8
+from evalsuite.backends.checkpoints.tensors import from_bfloat16
+from evalsuite.backends.openvino_cpu.quantize import Array, Levels, to_bfloat16, to_int4, to_int8
 
 Node = Any  # an openvino Node or Output: its operators are created at run time
 Weight = Callable[[Array], Node]  # (out, in) matrix -> node that holds it

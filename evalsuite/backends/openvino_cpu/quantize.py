@@ -64,9 +64,5 @@ def to_bfloat16(values: Array) -> NDArray[np.uint16]:
     """Nearest, ties to even; the bits as uint16. Any shape."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     rounded: NDArray[np.uint16] = ((bits + np.uint32(0x7FFF) + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    rounded[np.isnan(values)] = 0x7FC0  # rounding may carry a NaN into a number
     return rounded
-
-
-def from_bfloat16(bits: NDArray[np.uint16]) -> Array:
-    values: Array = (bits.astype(np.uint32) << 16).view(np.float32)
-    return values

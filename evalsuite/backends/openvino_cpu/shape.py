@@ -99,6 +99,11 @@ def model_shape(checkpoint: Checkpoint) -> ModelShape:
         raise BackendError(
             f"model {checkpoint.name}: config.json has no text_config of gemma or gemma2 with a vision_config."
         )
+    if text.get("attention_bias"):
+        raise BackendError(
+            f"model {checkpoint.name}: text_config.attention_bias is true, and backend 'cpu' knows attention without "
+            "biases only. Use --backend torch."
+        )
     try:
         return ModelShape(
             _vision_shape(vision), _text_shape(text), int(config.get("image_token_index", config.get("image_token_id")))

@@ -69,18 +69,23 @@ def _count(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """The predictions of one file. Keys are (task, split, id); task and split are "" where the file has none."""
+    """The predictions of one file. Keys are (task, split, id); task and split are "" where the file has none.
+
+    endings: why those ended of which the file says it.
+    """
 
     path: Path
     texts: Mapping[tuple[str, str, str], str]
+    endings: Mapping[tuple[str, str, str], str]
     duplicates: frozenset[tuple[str, str, str]]
     tasks: frozenset[str]
 
-    def find(self, key: ExampleKey) -> str | None:
+    def find(self, key: ExampleKey) -> tuple[str, str | None] | None:
+        """The text and why it ended."""
         for task, split in ((key.task, key.split), (key.task, ""), ("", key.split), ("", "")):
             text = self.texts.get((task, split, key.id))
             if text is not None:
-                return text
+                return text, self.endings.get((task, split, key.id))
         return None
 
     def where(self, key: ExampleKey) -> str:
@@ -183,11 +188,12 @@ class ReplayBackend:
 
     def _answer(self, key: ExampleKey) -> Generation:
         index = self._index(self.path(key.task, key.split))
-        text = index.find(key)
+        found = index.find(key)
         where = (key.task, key.split)
-        if text is not None:
+        if found is not None:
             self._matched.setdefault(where, set()).add(key.id)
-            return Generation(key, text)
+            text, ended = found
+            return Generation(key, text, ended=ended)
         self._unanswered.setdefault(where, {})[key.id] = None
         if self._missing == "empty":
             return Generation(key, "")
@@ -260,6 +266,7 @@ def _fill(
 
 def _load(path: Path, fields: Fields, duplicates: str) -> _Index:
     texts: dict[tuple[str, str, str], str] = {}
+    endings: dict[tuple[str, str, str], str] = {}
     differing: dict[tuple[str, str, str], None] = {}
     for number, line in enumerate(read_predictions(path, fields), 1):
         if number > MOST_PREDICTIONS:
@@ -270,10 +277,13 @@ def _load(path: Path, fields: Fields, duplicates: str) -> _Index:
             differing[key] = None
         if before is None or duplicates == "last":
             texts[key] = line.text
+            endings.pop(key, None)
+            if line.ended is not None:
+                endings[key] = line.ended
     if not texts:
         raise DataError(f"{path}: holds no predictions")
     if differing and duplicates == "refuse":
         ids = listed([id_ for _, _, id_ in differing])
         way_out = "Repair the file, or choose with --option duplicates=first|last"
         raise UsageError(f"{path}: ids with differing predictions: {ids}. {way_out}")
-    return _Index(path, texts, frozenset(differing), frozenset(task for task, _, _ in texts))
+    return _Index(path, texts, endings, frozenset(differing), frozenset(task for task, _, _ in texts))

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from evalsuite.backends.endings import ending
 from evalsuite.backends.replay.sample_logs import harness_fields, is_harness_record, is_vlmevalkit_record
 from evalsuite.errors import DataError, UsageError
 from evalsuite.files.lines import json_lines, lines_of
+from evalsuite.types import ENDINGS
 
 ID_FIELDS = ("id", "example_id", "image_id", "question_id", "questionId", "filename")
 TEXT_FIELDS = ("text", "prediction", "caption", "answer", "output", "html", "generated_text")
@@ -39,12 +41,16 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One prediction as it stands in a file. task and split are "" where the file has not both columns."""
+    """One prediction as it stands in a file. task and split are "" where the file has not both columns.
+
+    ended: why it ended, where a column ``finish_reason`` (a server's word) or ``ended`` (ours) says it.
+    """
 
     id: str
     text: str
     task: str = ""
     split: str = ""
+    ended: str | None = None
 
 
 def read_predictions(path: Path, fields: Fields) -> Iterator[Line]:
@@ -162,7 +168,7 @@ def _parquet(path: Path, fields: Fields) -> Iterator[tuple[str, Any]]:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
         wanted = [_column(path, names, fields.id, "id"), _column(path, names, fields.text, "text")]
-        wanted += [name for name in ("task", "split") if name in names]
+        wanted += [name for name in ("task", "split", "finish_reason", "ended") if name in names]
         number = 0
         for batch in file.iter_batches(columns=wanted):
             for record in batch.to_pylist():
@@ -186,7 +192,7 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
             id_, answer = harness_fields(record, fields.id, ID_FIELDS, where)
             text = _text(answer, f"{where}, field 'resps'")
             if text is not None:
-                yield Line(_id(id_, where), text)
+                yield Line(_id(id_, where), text, ended=_ended(record))
             continue
         if id_field is None or text_field is None:
             id_field = _column(path, list(record), fields.id, "id")
@@ -198,7 +204,13 @@ def _lines(path: Path, records: Iterable[tuple[str, Any]], fields: Fields) -> It
         if text is not None:
             id_ = _id(record[id_field], f"{where}, field {id_field!r}")
             named = "task" in record and "split" in record  # as exports of evalsuite have; one alone may mean anything
-            yield Line(id_, text, str(record["task"] or ""), str(record["split"] or "")) if named else Line(id_, text)
+            task, split = (str(record[name] or "") if named else "" for name in ("task", "split"))
+            yield Line(id_, text, task, split, _ended(record))
+
+
+def _ended(record: Mapping[str, Any]) -> str | None:
+    own = record.get("ended")
+    return own if own in ENDINGS else ending(record.get("finish_reason"))
 
 
 def _column(path: Path, columns: Sequence[str], chosen: str | None, role: str) -> str:

@@ -185,8 +185,8 @@ class ServerBackend:
                 return fault
             return Generation(key, "", error=self._connection.public(fault))
         if answer.refused:
-            return Generation(key, "", seconds=seconds, error=answer.refused)
-        return Generation(key, answer.text, answer.token_ids, answer.log_probabilities, seconds)
+            return Generation(key, "", seconds=seconds, error=answer.refused, ended=answer.ended)
+        return Generation(key, answer.text, answer.token_ids, answer.log_probabilities, seconds, ended=answer.ended)
 
     def _refuse_the_impossible(self, request: Request) -> None:
         task, decoding = request.key.task, request.decoding

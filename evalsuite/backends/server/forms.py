@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from evalsuite.backends.endings import ending
 from evalsuite.backends.server.faults import Fault, server_words, status_fault
 
 PLAIN_TEMPLATE = "{%- for message in messages -%}{{ message['content'] }}{%- endfor -%}"
@@ -21,12 +22,16 @@ PLAIN_TEMPLATE = "{%- for message in messages -%}{{ message['content'] }}{%- end
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer:
-    """The text of a reply, and its tokens where the server gave them. ``refused``: why there is no answer."""
+    """The text of a reply, and its tokens where the server gave them. ``refused``: why there is no answer.
+
+    ended: why it ended, by the server's ``finish_reason``; None where that says something else, or nothing.
+    """
 
     text: str
     token_ids: tuple[int, ...] | None = None
     log_probabilities: tuple[float, ...] | None = None
     refused: str = ""
+    ended: str | None = None
 
 
 class Form(Protocol):
@@ -67,12 +72,13 @@ class Chat:
             raise _malformed("its choice has no message", body)
         text = _text(message.get("content"), body)
         refused = _refusal(choice, message.get("refusal"))
+        ended = ending(choice.get("finish_reason"))
         if refused:
-            return ServerAnswer("", refused=refused)
+            return ServerAnswer("", refused=refused, ended=ended)
         offered = choice.get("logprobs")
         entries = offered.get("content") if isinstance(offered, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            return ServerAnswer(text)
+            return ServerAnswer(text, ended=ended)
         pieces = [_bytes(entry) for entry in entries]
         values = [entry.get("logprob") for entry in entries]
         return _with_tokens(text, choice, pieces, values, [_token_id(entry) for entry in entries])
@@ -94,14 +100,15 @@ class Completions:
     def read(self, body: bytes) -> ServerAnswer:
         choice = _choice(body)
         text = _text(choice.get("text"), body)
+        ended = ending(choice.get("finish_reason"))
         if refused := _refusal(choice, None):
-            return ServerAnswer("", refused=refused)
+            return ServerAnswer("", refused=refused, ended=ended)
         offered = choice.get("logprobs")
         tokens, values = (
             (offered.get(name) for name in ("tokens", "token_logprobs")) if isinstance(offered, dict) else (0, 0)
         )
         if not isinstance(tokens, list) or not isinstance(values, list) or len(tokens) != len(values):
-            return ServerAnswer(text)
+            return ServerAnswer(text, ended=ended)
         pieces = [str(token).encode("utf-8", "replace") for token in tokens]
         return _with_tokens(text, choice, pieces, values, [_token_id({"token": token}) for token in tokens])
 
@@ -171,10 +178,11 @@ def _with_tokens(
     text: str, choice: dict[str, Any], pieces: list[bytes], values: list[Any], ids: list[int | None]
 ) -> ServerAnswer:
     """The answer with its tokens, the end-of-sequence token left out where the server lists it."""
+    ended = ending(choice.get("finish_reason"))
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
-        return ServerAnswer(text)
+        return ServerAnswer(text, ended=ended)
     stopped = choice.get("finish_reason") == "stop" and bool(pieces)
     if stopped and (b"".join(pieces[:-1]) == text.encode("utf-8", "replace") or pieces[-1] in (b"<eos>", b"</s>")):
         values, ids = values[:-1], ids[:-1]
     known = tuple(number for number in ids if number is not None)
-    return ServerAnswer(text, known if len(known) == len(ids) else None, tuple(map(float, values)))
+    return ServerAnswer(text, known if len(known) == len(ids) else None, tuple(map(float, values)), ended=ended)

@@ -12,7 +12,7 @@ from evalsuite.backends.base import BackendOptions, Facts
 from evalsuite.backends.checkpoints.identity import checkpoint_identity
 from evalsuite.backends.checkpoints.resolve import check_model
 from evalsuite.backends.needs import Needs, Packages
-from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.backends.torch_hf.options import STORED_QUANTIZATIONS, TorchOptions, refuse_quantizing_twice
 
 if TYPE_CHECKING:
     from evalsuite.backends.torch_hf.backend import TorchBackend
@@ -38,7 +38,9 @@ def check(options: BackendOptions) -> None:
     PACKAGES.require("backend 'torch'")
     settings = TorchOptions.read(options.options)
     _require_for(settings)
-    check_model(options, settings.trust)
+    checkpoint = check_model(options, settings.trust, STORED_QUANTIZATIONS)
+    if checkpoint is not None:
+        refuse_quantizing_twice(checkpoint, settings)
     device = settings.device
     if device not in ("auto", "cpu"):
         use_passive_waiting()

@@ -12,13 +12,14 @@ import torch
 import transformers
 
 from evalsuite.backends.base import BackendOptions, BatchLimits, Prepared
+from evalsuite.backends.checkpoints.contents import quantization_of
 from evalsuite.backends.checkpoints.fingerprints import fingerprint
 from evalsuite.backends.checkpoints.offline import without_network
 from evalsuite.backends.checkpoints.resolve import Checkpoint, resolve
 from evalsuite.backends.torch_hf.generic import ChatModel
 from evalsuite.backends.torch_hf.loading import Placement, placement
 from evalsuite.backends.torch_hf.memory import batch_limits, catch_out_of_memory, release
-from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.backends.torch_hf.options import STORED_QUANTIZATIONS, TorchOptions
 from evalsuite.backends.torch_hf.paligemma import PaliGemma
 from evalsuite.backends.torch_hf.phases import PaliGemmaPhases
 from evalsuite.errors import BackendError
@@ -26,7 +27,9 @@ from evalsuite.types import Generation, JsonValue, Request
 
 
 class LoadedModel(Protocol):
-    """One way of running a checkpoint."""
+    """One way of running a checkpoint. notes: what a user should know about its files."""
+
+    notes: tuple[str, ...]
 
     def facts(self) -> Mapping[str, JsonValue]: ...
     def prepare(self, request: Request) -> Prepared: ...
@@ -41,6 +44,8 @@ class TorchBackend:
         self._checkpoint, self._options, self._where = checkpoint, options, where
         self._limits = batch_limits(options, where.device)
         self._facts = {**self._common_facts(), **model.facts()}
+        if model.notes:
+            self._facts["notes"] = list(model.notes)
 
     @classmethod
     def load(cls, options: BackendOptions) -> TorchBackend:
@@ -49,7 +54,7 @@ class TorchBackend:
         if torch_options.threads is not None:
             torch.set_num_threads(torch_options.threads)
         where = placement(torch_options)
-        checkpoint = resolve(options, torch_options.trust)
+        checkpoint = resolve(options, torch_options.trust, STORED_QUANTIZATIONS)
         kind = PaliGemma if checkpoint.is_paligemma else ChatModel
         with nullcontext() if torch_options.trust_remote_code else without_network():
             model = catch_out_of_memory(lambda: kind(checkpoint, torch_options, where))
@@ -109,6 +114,10 @@ class TorchBackend:
         with torch.inference_mode():
             return self.model.generate(batch)
 
+    @property
+    def _stored_quantization(self) -> str | None:
+        return quantization_of(self._checkpoint.name, self._checkpoint.config)
+
     def _common_facts(self) -> dict[str, JsonValue]:
         return {
             "backend": "torch",
@@ -117,6 +126,6 @@ class TorchBackend:
             "family": self._checkpoint.family,
             "dtype": self._where.dtype_name,
             "device": self._where.device.type,
-            "quantization": self._options.quantization,
+            "quantization": self._stored_quantization or self._options.quantization,
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }

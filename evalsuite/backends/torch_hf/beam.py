@@ -7,7 +7,7 @@ from torch import Tensor
 
 from evalsuite.backends.beam import Candidates, search
 from evalsuite.backends.torch_hf.decoder import Decoder
-from evalsuite.backends.torch_hf.greedy import Answer
+from evalsuite.backends.torch_hf.greedy import Answer, are_finite
 
 
 def beam_search(decoder: Decoder, beam: int, budget: int, end: int, *, log_probabilities: bool = False) -> list[Answer]:
@@ -18,11 +18,14 @@ def beam_search(decoder: Decoder, beam: int, budget: int, end: int, *, log_proba
     def candidates(logits: Tensor) -> Candidates:
         values = decoder.log_softmax(logits)
         scores, tokens = values.topk(min(beam + 1, values.shape[1]), dim=-1)
-        return Candidates(values[:, end].tolist(), tokens.tolist(), scores.tolist())
+        return Candidates(values[:, end].tolist(), tokens.tolist(), scores.tolist(), are_finite(logits).tolist())
 
     def step(parents: list[int], tokens: list[int]) -> Candidates:
         decoder.keep(torch.tensor(parents, device=device))
         return candidates(decoder.step(torch.tensor(tokens, device=device)))
 
     found = search(candidates(logits), step, beam, budget, end)
-    return [Answer(best.token_ids, best.log_probabilities if log_probabilities else None) for best in found]
+    return [
+        Answer(best.token_ids, best.log_probabilities if log_probabilities else None, ended, finite)
+        for best, ended, finite in found
+    ]

@@ -10,11 +10,12 @@ import torch
 
 from evalsuite.backends.base import Prepared
 from evalsuite.backends.checkpoints.resolve import Checkpoint
+from evalsuite.backends.endings import decoded
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_model
 from evalsuite.backends.torch_hf.options import TorchOptions
 from evalsuite.errors import BackendError, UsageError
 from evalsuite.media.preparation import request_frames
-from evalsuite.types import Generation, JsonValue, Request
+from evalsuite.types import END, LENGTH, Generation, JsonValue, Request
 
 IMAGE_TOKENS = 576  # assumed per image for batching; the processor decides the real number
 PIXEL_BYTES = 3
@@ -31,7 +32,8 @@ class ChatModel:
     def __init__(self, checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> None:
         settings = {} if options.attention == "auto" else {"attn_implementation": _attention_name(options.attention)}
         self.processor = guarded(checkpoint, lambda: _load_processor(checkpoint, options))
-        self.model = load_model(checkpoint, options, where, **settings)
+        loaded = load_model(checkpoint, options, where, **settings)
+        self.model, self.notes = loaded.model, loaded.notes
         self._tokenizer = getattr(self.processor, "tokenizer", self.processor)
         self._tokenizer.padding_side = "left"
         if self._tokenizer.pad_token_id is None:
@@ -41,6 +43,7 @@ class ChatModel:
                 f"model {checkpoint.name}: its processor has no chat template, so how to ask it is unknown. Add a "
                 "chat_template.jinja to the checkpoint."
             )
+        self._computed_in = where.dtype_name
         self._ends = _end_ids(self.model, self._tokenizer)
         self._lock = threading.Lock()
 
@@ -66,6 +69,7 @@ class ChatModel:
         decoding = batch[0].request.decoding
         inputs = self._inputs(batch)
         length = inputs["input_ids"].shape[1]
+        watch = _Watch()
         output = self.model.generate(
             **inputs,
             max_new_tokens=decoding.max_new_tokens,
@@ -79,12 +83,24 @@ class ChatModel:
             eos_token_id=self._ends,
             return_dict_in_generate=True,
             output_logits=decoding.log_probabilities,
+            logits_processor=[watch],
+            remove_invalid_values=False,  # which would hide numbers that are not finite
             **({"length_penalty": 0.0} if decoding.beam_size > 1 else {}),
         )
-        answers = [self._cut(ids) for ids in output.sequences[:, length:].tolist()]
+        rows = output.sequences[:, length:].tolist()
+        answers = [self._cut(ids) for ids in rows]
         scores = self._log_probabilities(output, answers, decoding.beam_size) if decoding.log_probabilities else None
+        finite = watch.finite([len(ids) for ids in answers], decoding.beam_size)
         return [
-            Generation(item.request.key, self._text(ids), tuple(ids), None if scores is None else scores[row])
+            decoded(
+                item.request.key,
+                self._text(ids),
+                ids,
+                None if scores is None else scores[row],
+                ended=END if len(ids) < len(rows[row]) else LENGTH,
+                finite=finite[row],
+                computed_in=self._computed_in,
+            )
             for row, (item, ids) in enumerate(zip(batch, answers, strict=True))
         ]
 
@@ -118,6 +134,28 @@ class ChatModel:
         return [
             tuple(steps[place][row, token].item() for place, token in enumerate(ids)) for row, ids in enumerate(answers)
         ]
+
+
+class _Watch:
+    """Looks at every step's logits (with beams, log-probabilities) on their way and changes nothing.
+
+    -infinity for some tokens is no fault here: that is how transformers forbids them.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._steps.append(scores.max(dim=-1).values.isfinite())
+        return scores
+
+    def finite(self, lengths: Sequence[int], beams: int) -> list[bool]:
+        """Whether the steps of each answer were, its end included; with beams, those of all its hypotheses."""
+        flags = torch.stack(self._steps).cpu()
+        if beams > 1:
+            whole: list[bool] = flags.reshape(len(flags), len(lengths), beams).all(dim=2).all(dim=0).tolist()
+            return whole
+        return [bool(flags[: length + 1, row].all()) for row, length in enumerate(lengths)]
 
 
 def _load_processor(checkpoint: Checkpoint, options: TorchOptions) -> Any:

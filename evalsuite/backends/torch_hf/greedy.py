@@ -9,16 +9,27 @@ import torch
 from torch import Tensor
 
 from evalsuite.backends.torch_hf.decoder import Decoder
+from evalsuite.types import END, LENGTH
 
 SHRINK_BELOW = 0.75  # drop ended rows once at most this share of the batch still runs
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Generated tokens without end-of-sequence; log_probabilities: their log-softmax over the raw logits, if asked."""
+    """Generated tokens without end-of-sequence; log_probabilities: their log-softmax over the raw logits, if asked.
+
+    ended: END or LENGTH. finite: whether all logits that they were chosen from were.
+    """
 
     token_ids: tuple[int, ...]
-    log_probabilities: tuple[float, ...] | None = None
+    log_probabilities: tuple[float, ...] | None
+    ended: str
+    finite: bool
+
+
+def are_finite(logits: Tensor) -> Tensor:
+    """Whether all logits of a row are, (rows,), without waiting for the device: one that is not makes the sum so."""
+    return logits.sum(dim=-1).isfinite()
 
 
 def greedy(
@@ -41,12 +52,12 @@ def greedy(
     running = torch.ones_like(rows, dtype=torch.bool)
     written: list[_Step] = []
     for step in range(budget):
-        tokens = _likeliest(logits, forbidden)
+        tokens, finite = _likeliest(logits, forbidden), are_finite(logits)
         scores = _chosen(decoder.log_softmax(logits), tokens) if log_probabilities else None
-        written.append(_Step(rows, tokens, scores))
+        written.append(_Step(rows, tokens, finite, scores))
         if step == budget - 1:
             break
-        running &= tokens != end
+        running &= (tokens != end) & finite
         if step % check_every == 0:
             still = int(running.sum())
             if not still:
@@ -72,6 +83,7 @@ class _Step:
 
     rows: Tensor
     tokens: Tensor
+    finite: Tensor
     scores: Tensor | None
 
 
@@ -84,15 +96,18 @@ def _answers(written: list[_Step], end: int) -> list[Answer]:
     total = len(written[0].rows)
     tokens = torch.full((len(written), total), end, device=written[0].tokens.device)
     scores = torch.zeros((len(written), total), device=tokens.device)
+    finite = torch.ones((len(written), total), dtype=torch.bool, device=tokens.device)
     for place, step in enumerate(written):
-        tokens[place, step.rows] = step.tokens
+        tokens[place, step.rows], finite[place, step.rows] = step.tokens, step.finite
         if step.scores is not None:
             scores[place, step.rows] = step.scores
     scored = written[0].scores is not None
-    columns = zip(tokens.T.tolist(), scores.T.tolist(), strict=True)
-    return [_cut(ids, values if scored else None, end) for ids, values in columns]
+    columns = zip(tokens.T.tolist(), scores.T.tolist(), finite.T.tolist(), strict=True)
+    return [_cut(ids, values if scored else None, flags, end) for ids, values, flags in columns]
 
 
-def _cut(ids: list[int], scores: list[float] | None, end: int) -> Answer:
+def _cut(ids: list[int], scores: list[float] | None, finite: list[bool], end: int) -> Answer:
+    """A row at its first end; what was computed for it after that does not count."""
     length = ids.index(end) if end in ids else len(ids)
-    return Answer(tuple(ids[:length]), None if scores is None else tuple(scores[:length]))
+    values = None if scores is None else tuple(scores[:length])
+    return Answer(tuple(ids[:length]), values, END if end in ids else LENGTH, all(finite[: length + 1]))

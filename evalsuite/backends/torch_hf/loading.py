@@ -9,9 +9,13 @@ from typing import Any, TypeVar
 
 import torch
 
+from evalsuite.backends.checkpoints.contents import quantization_of, refuse_adapter_tensors, unused_note
+from evalsuite.backends.checkpoints.heads import vocabulary_ends
 from evalsuite.backends.checkpoints.resolve import Checkpoint
+from evalsuite.backends.checkpoints.tensors import by_plain_name, stored_tensors
+from evalsuite.backends.checkpoints.weights import weight_files
 from evalsuite.backends.torch_hf import attention as kernels
-from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.backends.torch_hf.options import TorchOptions, refuse_quantizing_twice
 from evalsuite.errors import BackendError, UsageError
 
 Loaded = TypeVar("Loaded")
@@ -51,7 +55,15 @@ def device_called(name: str) -> torch.device:
     return device
 
 
-def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> Any:
+@dataclass(frozen=True)
+class LoadedWeights:
+    """A model of transformers with its weights. notes: what a user should know about their files."""
+
+    model: Any
+    notes: tuple[str, ...]
+
+
+def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> LoadedWeights:
     """A PaliGemmaForConditionalGeneration in evaluation mode, with full attention in every layer.
 
     transformers would apply Gemma 2's sliding window to the generated tokens; the papers' code does not have one. Our
@@ -62,10 +74,26 @@ def load_paligemma(checkpoint: Checkpoint, options: TorchOptions, where: Placeme
     config = guarded(checkpoint, lambda: AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False))
     if getattr(config.text_config, "layer_types", None):
         config.text_config.layer_types = ["full_attention"] * config.text_config.num_hidden_layers
+    if (tied := _ends_tied(checkpoint)) is not None:
+        config.tie_word_embeddings = tied
     attention = _attention(checkpoint, options)
-    model = load_model(checkpoint, options, where, config=config, attn_implementation=attention)
-    _check_scale(model)
-    return model
+    loaded = load_model(checkpoint, options, where, config=config, attn_implementation=attention)
+    _check_scale(loaded.model)
+    return loaded
+
+
+def _are_known(checkpoint: Checkpoint) -> bool:
+    """Whether the headers of the files told already which tensors the model uses (:mod:`checkpoints.contents`)."""
+    plain = quantization_of(checkpoint.name, checkpoint.config) is None
+    return checkpoint.is_paligemma and plain and bool(weight_files(checkpoint.folder))
+
+
+def _ends_tied(checkpoint: Checkpoint) -> bool | None:
+    """Whether embeddings and output layer are one, by the rule of all backends; None where the files do not tell."""
+    if not _are_known(checkpoint):
+        return None
+    tensors = stored_tensors(checkpoint.name, weight_files(checkpoint.folder))
+    return vocabulary_ends(checkpoint.name, checkpoint.config, by_plain_name(checkpoint.name, tensors)).tied
 
 
 def _check_scale(model: Any) -> None:
@@ -90,16 +118,18 @@ def _attention(checkpoint: Checkpoint, options: TorchOptions) -> dict[str, str]:
     return {"text_config": ATTENTION_NAMES[name], "vision_config": "sdpa"}
 
 
-def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, **settings: Any) -> Any:
-    """Any image-text-to-text model. Raises BackendError when weights are missing from the files.
+def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, **settings: Any) -> LoadedWeights:
+    """Any image-text-to-text model. Raises BackendError when weights are missing from the files, or are another's.
 
-    transformers would fill missing weights with random numbers and only warn.
+    transformers would fill missing weights with random numbers, leave out those of an adapter, and take quantized ones
+    for plain numbers where it does not know the method, and only warn.
     """
     from transformers import AutoModelForImageTextToText
     from transformers.utils import logging
 
     silence: Any = logging.disable_progress_bar
     silence()
+    refuse_quantizing_twice(checkpoint, options)
 
     def load() -> Any:
         return AutoModelForImageTextToText.from_pretrained(
@@ -114,12 +144,43 @@ def load_model(checkpoint: Checkpoint, options: TorchOptions, where: Placement, 
     settings |= _placed(options, where)
     model, info = guarded(checkpoint, load)
     lacking = sorted(info["missing_keys"]) or sorted(str(key) for key in info["mismatched_keys"])
+    unused = sorted(info["unexpected_keys"])
+    refuse_adapter_tensors(checkpoint.name, unused)
     if lacking:
         raise BackendError(
             f"model {checkpoint.name}: {len(lacking)} weights are missing or of another shape (first: {lacking[0]}). "
             "The files do not fit config.json; copy the checkpoint again."
         )
-    return (model if "device_map" in settings else model.to(where.device)).eval()
+    _check_quantization(checkpoint, model)
+    _check_tied(checkpoint, model)
+    notes = checkpoint.notes
+    if not _are_known(checkpoint) and (note := unused_note(checkpoint.name, unused)):
+        notes += (note,)
+    return LoadedWeights((model if "device_map" in settings else model.to(where.device)).eval(), notes)
+
+
+def _check_quantization(checkpoint: Checkpoint, model: Any) -> None:
+    """What config.json says of quantized weights must have been followed."""
+    stored = quantization_of(checkpoint.name, checkpoint.config)
+    if stored is not None and getattr(model, "hf_quantizer", None) is None:
+        raise BackendError(
+            f"model {checkpoint.name}: its weights are quantized by {stored} (config.json), which this transformers "
+            "did not follow. Give the unquantized checkpoint."
+        )
+
+
+def _check_tied(checkpoint: Checkpoint, model: Any) -> None:
+    """Weights that the config ties are one. transformers keeps two that differ apart, and only warns."""
+    for tied, source in model.get_expanded_tied_weights_keys(all_submodels=True).items():
+        one, other = (model.get_parameter_or_buffer(name) for name in (tied, source))
+        if one is other or "meta" in (one.device.type, other.device.type):
+            continue
+        if one.shape != other.shape or not torch.allclose(one, other, rtol=0, atol=0, equal_nan=True):
+            raise BackendError(
+                f"model {checkpoint.name}: the files hold {tied} and {source} with other numbers, but by config.json "
+                "the two are one. Write tie_word_embeddings: false into config.json if both are meant, or remove the "
+                "one that is not."
+            )
 
 
 FLOAT_PARTS = ("lm_head", "vision_tower", "multi_modal_projector")

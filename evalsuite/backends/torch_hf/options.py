@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evalsuite.backends.checkpoints.resolve import Trust
+from evalsuite.backends.checkpoints.contents import quantization_of
+from evalsuite.backends.checkpoints.resolve import Checkpoint, Trust
 from evalsuite.backends.settings import Settings
 from evalsuite.errors import UsageError, did_you_mean
 
@@ -15,6 +16,23 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 ATTENTION = ("auto", "grouped", "eager", "sdpa")
 IMAGE_PIPELINES = ("reference", "processor")
 QUANTIZATION = ("none", "int8", "int4")
+STORED_QUANTIZATIONS = {
+    "bitsandbytes": ("bitsandbytes", "accelerate"),
+    "torchao": ("torchao", "accelerate"),
+    "compressed-tensors": ("compressed_tensors",),
+    "gptq": ("gptqmodel", "optimum"),
+    "awq": ("gptqmodel", "accelerate"),
+    "auto-round": ("auto_round",),
+    "hqq": ("hqq",),
+    "quark": ("quark",),
+    "aqlm": ("aqlm", "accelerate"),
+    "vptq": ("vptq", "accelerate"),
+    "spqr": ("spqr_quant", "accelerate"),
+    "fp_quant": ("fp_quant",),
+    **dict.fromkeys(("bitnet", "eetq", "fbgemm_fp8", "fp8", "mxfp4", "mxfp8"), ("accelerate",)),
+}
+"""What transformers 5.20 reads of weights that are stored quantized -> the packages it wants. Others it skips, with a
+warning, and takes the numbers for plain ones."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,16 @@ class TorchOptions:
         )
         settings.finish()
         return options
+
+
+def refuse_quantizing_twice(checkpoint: Checkpoint, options: TorchOptions) -> None:
+    """Raises UsageError: transformers would keep the stored quantization and leave the option out."""
+    stored = quantization_of(checkpoint.name, checkpoint.config)
+    if stored is not None and options.quantization != "none":
+        raise UsageError(
+            f"model {checkpoint.name}: its weights are quantized already, by {stored}. Leave out --option "
+            f"quantization={options.quantization}, or give the unquantized checkpoint."
+        )
 
 
 def _device(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,12 +19,14 @@ from evalsuite.backends.checkpoints.inputs import (
 )
 from evalsuite.backends.checkpoints.prompt import PromptTokenizer
 from evalsuite.backends.checkpoints.resolve import Checkpoint
+from evalsuite.backends.endings import decoded, not_finite
 from evalsuite.backends.torch_hf.beam import beam_search
 from evalsuite.backends.torch_hf.decoder import PrefixDecoder
 from evalsuite.backends.torch_hf.given import score_given
 from evalsuite.backends.torch_hf.greedy import Answer, greedy
 from evalsuite.backends.torch_hf.loading import ATTENTION_NAMES, Placement, guarded, load_paligemma
 from evalsuite.backends.torch_hf.options import TorchOptions
+from evalsuite.errors import ExampleError
 from evalsuite.media.preparation import request_frames
 from evalsuite.types import Generation, JsonValue, Request
 
@@ -35,7 +38,8 @@ class PaliGemma:
     """A loaded checkpoint. ``prepare`` is thread-safe, ``generate`` belongs to one thread."""
 
     def __init__(self, checkpoint: Checkpoint, options: TorchOptions, where: Placement) -> None:
-        self.model = load_paligemma(checkpoint, options, where)
+        loaded = load_paligemma(checkpoint, options, where)
+        self.model, self.notes = loaded.model, loaded.notes
         config = self.model.config
         self.tokenizer = PromptTokenizer.load(
             checkpoint.folder, config.text_config.vocab_size, config.image_token_id, options.trust_remote_code
@@ -44,6 +48,7 @@ class PaliGemma:
         self.tokens_per_frame = (self.resolution // int(config.vision_config.patch_size)) ** 2
         self._positions = int(config.text_config.max_position_embeddings)
         self._check_every = CHECK_EVERY.get(where.device.type, OTHER_CHECK_EVERY)
+        self._computed_in = where.dtype_name
         self._image_processor: Any = None
         if options.image_pipeline == "processor":
             self._image_processor = guarded(checkpoint, lambda: _load_image_processor(checkpoint))
@@ -90,12 +95,24 @@ class PaliGemma:
     def score_answers(
         self, batch: Sequence[Prepared], answers: Sequence[Sequence[str]]
     ) -> list[list[tuple[float, ...]]]:
+        """Raises ExampleError that names the first example whose logits are not finite."""
         decoder = PrefixDecoder(self.model, self.tokens_per_frame, [item.payload for item in batch])
-        return score_given(decoder, [[self.tokenizer.answer(text) for text in given] for given in answers])
+        scored = score_given(decoder, [[self.tokenizer.answer(text) for text in given] for given in answers])
+        for item, given in zip(batch, scored, strict=True):
+            if any(math.isnan(value) for values in given for value in values):
+                raise ExampleError(f"{item.request.key}: {not_finite(self._computed_in)}")
+        return scored
 
     def _generation(self, item: Prepared, answer: Answer) -> Generation:
-        text = self.tokenizer.text(answer.token_ids)
-        return Generation(item.request.key, text, answer.token_ids, answer.log_probabilities)
+        return decoded(
+            item.request.key,
+            self.tokenizer.text(answer.token_ids),
+            answer.token_ids,
+            answer.log_probabilities,
+            ended=answer.ended,
+            finite=answer.finite,
+            computed_in=self._computed_in,
+        )
 
     def _pixels(self, request: Request) -> tuple[NDArray[Any] | None, bool]:
         """Pixels of all frames of all visuals in order, and whether they are normalised already."""
