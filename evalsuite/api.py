@@ -127,6 +127,13 @@ def plan(config: RunConfig) -> Plan:
 
 def run_plan(plan: Plan, observer: Observer | None = None, command: Sequence[str] = ()) -> RunResult:
     """Execute a checked plan, score it and write the report. A shard is only answered: it has no scores of its own."""
+    from evalsuite.runs.lock import locked
+
+    with locked(plan.whole_folder if plan.config.devices else plan.folder):
+        return _run_plan(plan, observer, command)
+
+
+def _run_plan(plan: Plan, observer: Observer | None, command: Sequence[str]) -> RunResult:
     from evalsuite.engine.run import execute
     from evalsuite.engine.shares.devices import answer_on_devices
     from evalsuite.engine.shares.state import merge_note
@@ -196,22 +203,33 @@ def merge(
 
     Raises StoreError when a shard is missing, still runs, or belongs to another run.
     """
-    from evalsuite.engine.shares.merging import merge_shards
+    from evalsuite.engine.shares.merging import merge_shards, shard_folders
+    from evalsuite.runs.lock import locked
     from evalsuite.runs.manifest import read_manifest
 
-    merge_shards(Path(folder), command)
-    result = score(folder, specs=specs, jobs=jobs)
-    session = read_manifest(Path(folder))["sessions"][-1]
-    failures = {**result.failures, **session.get("failures", {})}
-    written = report(folder) if result.rows else None
+    shard_folders(Path(folder))  # before it is locked: a folder without shards is left as it is
+    with locked(Path(folder), "merge"):
+        merge_shards(Path(folder), command)
+        result = score(folder, specs=specs, jobs=jobs)
+        session = read_manifest(Path(folder))["sessions"][-1]
+        failures = {**result.failures, **session.get("failures", {})}
+        written = report(folder) if result.rows else None
     return RunResult(result.folder, result.rows, failures, result.notes, written)
 
 
 def report(*folders: Path | str, out: Path | str | None = None) -> ReportFiles:
-    """Write Markdown, CSV and HTML tables of runs, or of a study's folder: ``evalsuite report``."""
-    from evalsuite.reports import write_report
+    """Write Markdown, CSV and HTML tables of runs, or of a study's folder: ``evalsuite report``.
 
-    return write_report([Path(folder) for folder in folders], Path(out) if out is not None else None)
+    Results that were damaged since they were written are made again first, which a warning says.
+    """
+    from evalsuite.reports import write_report
+    from evalsuite.reports.rows import run_folders
+    from evalsuite.scoring.mending import mend_results
+
+    runs = [Path(folder) for folder in folders]
+    for run in run_folders(runs):
+        mend_results(run)
+    return write_report(runs, Path(out) if out is not None else None)
 
 
 def import_results(

@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -110,6 +112,16 @@ class StoreError(EvalsuiteError):
 
 class ScoringError(EvalsuiteError):
     """Stored predictions cannot be scored."""
+
+
+class Caution(UserWarning):
+    """Something to know of a file or folder that stops nothing. The command line prints it as a note."""
+
+
+@functools.cache
+def caution(message: str) -> None:
+    """Say it once in the life of the process."""
+    warnings.warn(message, Caution, stacklevel=3)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from evalsuite.reports.run_facts import Fact, RunFacts, read_facts
 from evalsuite.reports.scaling.study import StudyReport, study_report, write_study_report
 from evalsuite.reports.tables import Cell, Column, Table, escape_markdown, to_csv, to_html, to_markdown
 from evalsuite.runs.folder import REPORT, STUDY
-from evalsuite.runs.lock import refuse_links
+from evalsuite.runs.lock import locked
 
 NAMED_RUNS = 4  # more are counted, not named
 
@@ -39,15 +39,21 @@ def write_report(run_dirs: Sequence[Path], out: Path | None = None) -> ReportFil
     run_dirs: run folders, their ``results.json``, or the folder of a study, which stands for its runs. Several runs
         that vary in size, resolution, learning rate, quantization or training examples get tables and figures of that.
     out: None for ``report/`` in the first run.
-    Raises StoreError when a run has no readable manifest or results, or the files cannot be written.
+    Raises StoreError when a run has no readable manifest or results, another process writes into the folder, or the
+    files cannot be written.
     """
     runs = run_folders(run_dirs)
     if not runs:
         raise UsageError("a report needs at least one run folder")
+    if out is not None:
+        return _write_report(runs, out)
     first = Path(run_dirs[0])
-    folder = out if out is not None else (first if (first / STUDY).is_file() else runs[0]) / REPORT
-    if out is None:
-        refuse_links(folder.parent)
+    home = first if (first / STUDY).is_file() else runs[0]
+    with locked(home, "report", make=False):
+        return _write_report(runs, home / REPORT)
+
+
+def _write_report(runs: Sequence[Path], folder: Path) -> ReportFiles:
     rows = read_rows(runs)
     facts = [read_facts(run) for run in runs]
     tables = run_tables(rows)

@@ -11,7 +11,8 @@ from typing import Any
 
 from evalsuite.errors import UNREADABLE, StoreError
 from evalsuite.runs.folder import RESULTS, STUDY
-from evalsuite.runs.results import ResultRow
+from evalsuite.runs.results import ResultRow, read_results
+from evalsuite.runs.study_file import read_study
 
 __all__ = ["ResultRow", "not_comparable", "parse_row", "read_rows"]
 
@@ -19,7 +20,8 @@ __all__ = ["ResultRow", "not_comparable", "parse_row", "read_rows"]
 def read_rows(runs: Iterable[Path]) -> list[ResultRow]:
     """The rows of these runs, in the order given. A run is its folder or its ``results.json``.
 
-    Raises StoreError that names the file, the row and the field when something is missing or has another shape.
+    Raises DamagedResults for files that are not as they were written, StoreError that names the file, the row and the
+    field when something is missing or has another shape.
     """
     rows: list[ResultRow] = []
     for folder in run_folders(runs):
@@ -41,13 +43,7 @@ def run_folders(runs: Iterable[Path]) -> list[Path]:
 
 
 def _runs_of_study(folder: Path) -> list[Path]:
-    try:
-        names = [str(cell["folder"]) for cell in json.loads((folder / STUDY).read_text("utf-8"))["cells"]]
-    except (*UNREADABLE, KeyError, TypeError) as error:
-        raise StoreError(f"{folder / STUDY}: cannot be read ({error})") from error
-    outside = [name for name in names if name in ("", ".", "..") or "/" in name]
-    if outside:
-        raise StoreError(f"{folder / STUDY}: {outside[0]!r} is no folder of this study")
+    names = [str(cell["folder"]) for cell in read_study(folder)["cells"]]
     found = [folder / name for name in names if (folder / name / RESULTS).is_file()]
     if not found:
         raise StoreError(f"{folder}: no run of this study has results yet")
@@ -84,10 +80,10 @@ def not_comparable(row: ResultRow) -> str:
 
 
 def _read_file(path: Path) -> list[ResultRow]:
-    if not path.exists():
-        raise StoreError(f"{path}: no such file. Score the run first: evalsuite score {path.parent}")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_results(path.parent))
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file. Score the run first: evalsuite score {path.parent}") from None
     except UNREADABLE as error:
         raise StoreError(f"{path}: cannot be read ({error}). Score again: evalsuite score {path.parent}") from error
     if not isinstance(data, list):

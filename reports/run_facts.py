@@ -13,8 +13,12 @@ from evalsuite.errors import StoreError
 from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
 from evalsuite.reports.tables import one_line
 from evalsuite.runs.folder import STORE
+from evalsuite.runs.lock import is_used_by_others
 from evalsuite.runs.manifest import read_manifest
 from evalsuite.runs.store import PredictionStore
+
+RUNNING = "running"
+"""Status of a session from its start until it ends, however it ends."""
 
 ERRORS_SHOWN = 20  # per task; the store holds all of them
 _Facts = Mapping[str, Any]
@@ -67,7 +71,7 @@ def read_facts(run: Path) -> RunFacts:
         versions=tuple(_flat(_mapping(manifest.get("environment")))),
         tasks=tuple(_task(name, _mapping(entry)) for name, entry in _mapping(manifest.get("tasks")).items()),
         command=_command(sessions[-1].get("command")),
-        cautions=tuple([*_cautions(asked, sessions[-1]), *_deviations(models), *problem]),
+        cautions=tuple([*_cautions(run, asked, sessions[-1]), *_deviations(models), *problem]),
         errors=errors,
     )
 
@@ -92,10 +96,13 @@ def _summary(manifest: _Facts, asked: _Facts, sessions: Sequence[_Facts]) -> Ite
     yield Fact("evalsuite", str(manifest.get("evalsuite", "")))
 
 
-def _cautions(asked: _Facts, session: _Facts) -> Iterator[str]:
+def _cautions(run: Path, asked: _Facts, session: _Facts) -> Iterator[str]:
     if asked.get("limit"):
         yield f"Only the first examples of each split were run (--limit {asked['limit']}), not the whole benchmark."
-    if session.get("status") not in ("done", None):
+    if session.get("status") == RUNNING:
+        ended = "it goes on" if is_used_by_others(run) else "its last session was killed, or lost its machine"
+        yield f"The run is not complete: {ended}."
+    elif session.get("status") not in ("done", None):
         yield f"The run is not complete: its last session is marked {session['status']}."
     for task, message in _mapping(session.get("failures")).items():
         yield f"Task {task} failed: {message}"

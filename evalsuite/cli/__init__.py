@@ -11,13 +11,15 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
+from typing import Any
 
 import click
 
 from evalsuite._version import __version__
 from evalsuite.cli.groups import SuggestingGroup
 from evalsuite.cli.printing import say
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import Caution, EvalsuiteError
 
 VERBS: dict[str, str] = {
     "run": "Run tasks on a model, score them and write the report.",
@@ -69,6 +71,7 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point. Our own errors print as one message; anything else keeps its traceback."""
+    _print_cautions()
     try:
         status = cli.main(standalone_mode=False)
     except EvalsuiteError as error:
@@ -91,3 +94,17 @@ def main() -> None:
         say(traceback.format_exc().rstrip(), err=True)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _print_cautions() -> None:
+    """Our own warnings print as notes; others keep their form."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if issubclass(category, Caution):
+            say(f"note: {message}", err=True)
+        else:
+            usual(message, category, *rest, **more)
+
+    warnings.showwarning = show
+    warnings.simplefilter("always", Caution)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.metrics import Answer
 from evalsuite.runs.folder import STORE
-from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.manifest import read_answered
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.marks import marks_of
 from evalsuite.scoring.reading import answer_of
@@ -54,8 +54,8 @@ class RunAnswers:
 
     @classmethod
     def open(cls, folder: Path, registry: TaskRegistry | None = None) -> RunAnswers:
-        """Raises StoreError when the folder holds no run, or its store is damaged."""
-        manifest = read_manifest(folder)
+        """Raises StoreError when the folder holds no run or one without answers, or its store is damaged."""
+        manifest = read_answered(folder)
         if (folder / STORE).exists():
             with PredictionStore(folder / STORE, read_only=True) as store:
                 store.verify()

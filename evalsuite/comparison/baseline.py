@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 from evalsuite._version import __version__
 from evalsuite.comparison.answers import RunAnswers, StoredAnswer
 from evalsuite.comparison.paired import difference
-from evalsuite.errors import StoreError, UsageError
-from evalsuite.files.writing import write_atomically
+from evalsuite.errors import UNREADABLE, StoreError, UsageError
+from evalsuite.files.sealed import Sealed, read_sealed, write_sealed
 from evalsuite.metrics import Answer, load_metric
+from evalsuite.runs.lock import unchanging
 from evalsuite.scoring.workers import StatisticsWorkers
 
 if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry, TaskSpec
 
 FORMAT = 1
+TOLERANCE = "tolerance"
+"""The one part of a baseline file that may be edited."""
+
+ANEW = "Make it anew from its run: evalsuite baseline RUN"
 KINDS = ("statistical", "absolute", "relative")
 
 
@@ -40,7 +46,7 @@ class Tolerance:
         """From ``{"absolute": 0.5}``. Raises UsageError that starts with ``where``."""
         if isinstance(given, Mapping) and len(given) == 1:
             ((kind, amount),) = given.items()
-            if kind in KINDS and isinstance(amount, (int, float)) and not isinstance(amount, bool) and amount >= 0:
+            if kind in KINDS and type(amount) in (int, float) and 0 <= amount < math.inf:
                 return cls(kind, float(amount))
         choices = ", ".join(f'{{"{kind}": NUMBER}}' for kind in KINDS)
         raise UsageError(f"{where}: a tolerance is one of {choices}, not {json.dumps(given)[:60]}")
@@ -85,43 +91,64 @@ def write_baseline(
     """Write the baseline of a run; tolerances of a baseline that is there already stay.
 
     answers: keep every answer, which paired intervals need; without them only values are kept.
-    Raises StoreError when the folder is no run or a task of it is not complete.
+    Raises StoreError when the folder is no run, goes on, or a task of it is not complete.
     """
-    run = RunAnswers.open(folder, registry)
-    unfinished = [task for task, entry in run.manifest["tasks"].items() if entry.get("state") != "done"]
-    if unfinished:
-        raise StoreError(f"{folder}: {', '.join(unfinished)} did not finish; give the run command again first")
-    with StatisticsWorkers(jobs) as workers:
+    kept = _kept_tolerance(path)
+    with unchanging(folder, "baseline"), StatisticsWorkers(jobs) as workers:
+        run = RunAnswers.open(folder, registry)
+        unfinished = [task for task, entry in run.manifest["tasks"].items() if entry.get("state") != "done"]
+        if unfinished:
+            raise StoreError(f"{folder}: {', '.join(unfinished)} did not finish; give the run command again first")
         splits = [
             _split_entry(run, task, split, workers, answers) for task in run.tasks() for split in run.splits(task)
         ]
-    kept = _document(path).get("tolerance", {}) if path.exists() else {}
+    if not splits:
+        raise StoreError(f"{folder}: holds no answers; there is nothing to hold later runs against")
     document = {
         "baseline_version": FORMAT,
         "evalsuite": __version__,
         "run": run.name,
-        "tolerance": kept or {"default": Tolerance().written()},
+        TOLERANCE: kept or {"default": Tolerance().written()},
         "splits": splits,
     }
-    write_atomically(path, json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False) + "\n")
+    _parsed_document(path, document)  # what is wrong with tolerances that stay is found before anything is written
+    write_sealed(path, document, free=[TOLERANCE], allow_nan=True)
     return read_baseline(path)
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Raises UsageError or StoreError that names the file and the place when it is no baseline."""
-    document = _document(path)
+    """A baseline as it was written, or with other tolerances.
+
+    Raises UsageError or StoreError that names the file and the place when it is none, or anything else was changed.
+    """
+    sealed = _read(path)
+    baseline = _parsed_document(path, sealed.document)
+    sealed.check(f"only its tolerances may be edited. {ANEW} --out {path}")
+    return baseline
+
+
+def _parsed_document(path: Path, document: Any) -> Baseline:
+    """What a baseline file holds, checked by itself: every example that it counts is there, each once."""
+    if not isinstance(document, dict):
+        raise StoreError(f"{path}: is no baseline file. {ANEW}")
     if document.get("baseline_version") != FORMAT:
         raise StoreError(f"{path}: not a baseline of this version (baseline_version {FORMAT}); make it anew")
-    tolerance = document.get("tolerance", {})
+    tolerance = document.get(TOLERANCE, {})
     if not isinstance(tolerance, Mapping):
         raise UsageError(f"{path}: tolerance is a mapping of task ids, or default, to tolerances")
     tolerances = {task: Tolerance.read(given, f"{path}: tolerance of {task}") for task, given in tolerance.items()}
+    entries = document.get("splits")
+    if not isinstance(entries, list) or not entries:
+        raise StoreError(f"{path}: holds no splits, against which nothing can be judged. {ANEW}")
     splits = []
-    for number, entry in enumerate(document.get("splits", ()), 1):
+    for number, entry in enumerate(entries, 1):
         try:
             splits.append(_parsed(entry))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"{path}: entry {number} of splits is damaged ({error!r}); make the file anew") from error
+    places = [(split.task, split.split) for split in splits]
+    if len(set(places)) < len(places):
+        raise StoreError(f"{path}: holds a split twice. {ANEW}")
     unknown = sorted(set(tolerances) - {"default", *(split.task for split in splits)})
     if unknown:
         raise UsageError(f"{path}: tolerance names {unknown[0]!r}, which the baseline does not hold")
@@ -176,26 +203,37 @@ def _parsed(entry: Mapping[str, Any]) -> BaselineSplit:
         ids, values = scores if scores else (None, None)
         answer = Answer(str(text), id, tuple(ids) if ids else None, tuple(values) if values is not None else None)
         answers[id] = (str(content), answer)
+    count = int(entry["n"])
+    if count < 1 or ("answers" in entry and len(answers) != count):
+        raise ValueError(f"n is {count}, and there are {len(answers)} answers")
     return BaselineSplit(
         str(entry["task"]),
         str(entry["split"]),
         str(entry["metric"]),
         str(entry["signature"]),
         float(entry["value"]),
-        int(entry["n"]),
+        count,
         bool(entry["higher_is_better"]),
         str(entry["asked"]),
         answers,
     )
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _kept_tolerance(path: Path) -> Any:
+    """The tolerances of a baseline that is there already, whatever became of the rest of it."""
+    if not path.exists():
+        return {}
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = _read(path).document
+    except StoreError as error:
+        raise StoreError(f"{error}. Its tolerances would be lost: mend the file, or move it away") from error
+    return document.get(TOLERANCE, {}) if isinstance(document, dict) else {}
+
+
+def _read(path: Path) -> Sealed:
+    try:
+        return read_sealed(path, free=[TOLERANCE])
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}). Make it with: evalsuite baseline RUN") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path}: is damaged ({error}). Make it anew with: evalsuite baseline RUN") from error
-    if not isinstance(document, dict):
-        raise StoreError(f"{path}: is no baseline file. Make it with: evalsuite baseline RUN")
-    return document
+        raise UsageError(f"{path}: cannot be read ({error.strerror}). {ANEW}") from error
+    except UNREADABLE as error:
+        raise StoreError(f"{path}: is damaged ({error}). {ANEW}") from error

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from evalsuite.specs import TaskRegistry
 
 PASS, REGRESSION, INCONCLUSIVE = "pass", "regression", "inconclusive"
+FEWEST = 2
+"""Shared examples below which chance cannot be told from a difference."""
+
 EXIT_STATUS = {PASS: 0, REGRESSION: 1, INCONCLUSIVE: 2}
 ALLOWED = ("missing", "changed", "fewer")
 """What may be allowed: tasks that are missing, specs or metrics that changed, fewer examples than the baseline's."""
@@ -149,6 +152,8 @@ def _by_interval(tolerance: Tolerance, found: Difference) -> tuple[str, str]:
     shown = f"{gain:+.3g} [{low:+.3g}, {high:+.3g}] on {found.n} shared examples ({counts})"
     if gain != gain:
         return REGRESSION, "the value is undefined"
+    if found.n < FEWEST:
+        return INCONCLUSIVE, f"so few examples have no interval: {shown}. Use more"
     if gain < 0 and high < 0:
         return REGRESSION, f"worse beyond chance: {shown}"
     if gain >= 0 or low >= -tolerance.amount:

@@ -30,7 +30,8 @@ _JSON_TYPES = (str, int, float, bool, dict, list, tuple)
 class BadExample:
     """A record that could not become an Example. It counts: a run stores it as an error row.
 
-    references, strata: those that could be read; None and {} otherwise.
+    references, strata: those that could be read; None and {} otherwise. has_id: whether the id is the data's; else its
+    position stands for it.
     """
 
     key: ExampleKey
@@ -38,6 +39,7 @@ class BadExample:
     error: str
     references: Sequence[JsonValue] | None
     strata: Mapping[str, str]
+    has_id: bool = True
 
 
 class Mapper:
@@ -138,10 +140,11 @@ class Mapper:
 
     def _bad(self, scope: Record, split: str, position: int, error: str) -> BadExample:
         """Keeps what scoring needs of the record, so that the example counts in its groups."""
+        has_id = True
         try:
             identifier = _text("id", self._id, scope)
         except ExampleError:
-            identifier = f"position-{position}"
+            identifier, has_id = f"position-{position}", False
         key = ExampleKey(self._task, split, identifier)
         references: Sequence[JsonValue] | None = None
         strata: dict[str, str] = {}
@@ -150,7 +153,7 @@ class Mapper:
             strata = {name: _text(f"strata.{name}", get, scope) for name, get in self._strata.items()}
         except ExampleError:
             pass
-        return BadExample(key, position, error, references, strata)
+        return BadExample(key, position, error, references, strata, has_id)
 
     def _check_columns(self, scope: Record) -> None:
         if self._explode is not None and "item" not in scope:

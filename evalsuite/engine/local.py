@@ -22,6 +22,7 @@ from evalsuite.engine.preparing import Failed, prepare_ahead
 from evalsuite.metrics import metric_class
 from evalsuite.redaction import without_secrets
 from evalsuite.runs.store import PredictionStore, as_duplicate
+from evalsuite.runs.store_rows import MADE_UP
 from evalsuite.settings.run import RunConfig
 from evalsuite.types import Example, ExampleKey, Generation, Prediction, Request
 
@@ -145,7 +146,6 @@ class _SplitRun:
     def _readable_requests(self, wanted: Callable[[int], bool]) -> Iterator[Request]:
         scores_tokens = any(metric_class(use.name).takes_answers for use in self.task.spec.metrics)
         build = RequestBuilder(self.task.spec, log_probabilities=scores_tokens)
-        tried_before = self.store.failed(self.name, self.split.name)
         positions = 0
 
         def counted(position: int) -> bool:
@@ -159,7 +159,7 @@ class _SplitRun:
                 self._set_aside(_unasked(example, error=example.error))
             elif self.crashes.get(example.position, 0) >= TRIES:
                 self._set_aside(_unasked(example, error=CRASHED.format(self.crashes[example.position])))
-            elif self._is_repeated(example, tried_before):
+            elif self._is_repeated(example):
                 self._set_aside(as_duplicate(_unasked(example)))
             else:
                 request = build(example)
@@ -170,14 +170,11 @@ class _SplitRun:
         if self.total is None:
             self.total = positions if self.config.shard is None else self.config.shard.of(positions)
 
-    def _is_repeated(self, example: Example, tried_before: set[int]) -> bool:
-        """Whether another example has this id: one that is on its way, or for a row that failed before, a stored one.
-
-        The store itself finds what is left: a new example whose id is stored already.
-        """
-        if example.key in self.pending:
+    def _is_repeated(self, example: Example) -> bool:
+        """Whether another example has this id: one that is on its way, or was set aside, or is stored."""
+        if example.key in self.pending or any(item.key == example.key and not item.details for item in self.bad):
             return True
-        return example.position in tried_before and self.store.is_duplicate(example.key, example.position)
+        return self.store.is_duplicate(example.key, example.position)
 
     def _set_aside(self, prediction: Prediction) -> None:
         self.bad.append(prediction)
@@ -195,7 +192,7 @@ class _SplitRun:
             else:
                 predictions.append(_answered(asked, generation))
         if predictions:
-            self.store.add(predictions)
+            predictions = self.store.add(predictions)
         failed = [prediction for prediction in predictions if prediction.error is not None]
         answered = len(predictions) - len(failed)
         self.errors += len(failed)
@@ -245,8 +242,9 @@ class _SplitRun:
 
 
 def _unasked(example: Example | BadExample, *, prompt: str = "", error: str | None = None) -> Prediction:
+    details = MADE_UP if isinstance(example, BadExample) and not example.has_id else {}
     return Prediction(
-        example.key, example.position, prompt, "", example.references, example.strata or {}, _shareable(error)
+        example.key, example.position, prompt, "", example.references, example.strata or {}, _shareable(error), details
     )
 
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from evalsuite._version import __version__
 from evalsuite.engine.identity import changes, changes_of_splits
 from evalsuite.errors import StoreError
-from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted, redacted_command, without_secrets
 from evalsuite.runs.failures import now
 from evalsuite.runs.folder import MANIFEST, STORE
-from evalsuite.runs.manifest import MANIFEST_VERSION, read_manifest
+from evalsuite.runs.manifest import MANIFEST_VERSION, read_answered, read_manifest, write_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.specs.digest import inference_digest, spec_digest
 
@@ -57,7 +56,7 @@ def check_resumable(plan: Plan) -> None:
     if not (plan.folder / MANIFEST).exists():
         _refuse_answers_of_unknown_origin(plan.folder)
         return
-    manifest = read_manifest(plan.folder)
+    manifest = read_answered(plan.folder)
     config = plan.config
     now_asked = redacted(json.loads(json.dumps(config.identity())))
     differences = [
@@ -187,7 +186,7 @@ class Session:
         return failures | dict.fromkeys(left, "an earlier session began it and was interrupted")
 
     def _write(self) -> None:
-        write_json(self._folder / MANIFEST, redacted(self._manifest))
+        write_manifest(self._folder, redacted(self._manifest))
 
 
 def _entry(task: TaskPlan, config: RunConfig, before: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def _broken(task: TaskPlan, split: SplitPlan, config: RunConfig) -> Iterator[str
                 bad.append(f"{example.key}: the id occurs twice in the data, again at position {example.position}")
             else:
                 yield build(example)
-            seen.add(example.key.id)
+            if not isinstance(example, BadExample) or example.has_id:
+                seen.add(example.key.id)
 
     if not config.needs_images:
         for _ in requests():

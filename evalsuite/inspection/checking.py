@@ -199,6 +199,8 @@ class _Reading:
             self.first_error = self.first_error or f"{example.key.id}: {example.error}"
         else:
             self._note_absent(example)
+        if isinstance(example, BadExample) and not example.has_id:
+            return
         # Digests take less memory than ids: hundreds of thousands of them must be kept.
         digest = hashlib.blake2b(example.key.id.encode("utf-8", "surrogatepass"), digest_size=12).digest()
         if digest in self._seen:

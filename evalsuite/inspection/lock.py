@@ -4,7 +4,8 @@
         {"source": {"id": …, "config": …, "split": …, "revision": …}, "examples": 5349, "unusable": 0, "content": …}}}}}
 
 ``source`` is what the source says of itself (a commit, or names and digests of files): equal means equal records.
-``content`` is a sha256 over id, prompt and references of all examples in order; images are not read for it.
+``content`` is a sha256 over id, prompt and references of all examples in order; images are not read for it. The file
+carries a digest of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from evalsuite.asking.requests import RequestBuilder
 from evalsuite.data import BadExample, TaskData, open_task_data
 from evalsuite.errors import UNREADABLE, DataError, ExampleError
-from evalsuite.files.writing import write_json
+from evalsuite.files.sealed import NO_DIGEST, read_sealed, write_sealed
 from evalsuite.specs.schema import TaskSpec
 from evalsuite.types import Example, JsonValue
 
@@ -55,21 +56,29 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """Raises DataError when there is no such file, or it is not a lock file of this version."""
+    """Raises DataError when there is no such file, it is not a lock file of this version, or was changed."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        sealed = read_sealed(path)
     except FileNotFoundError:
         raise DataError(
             f"{path}: there is no such lock file; write it with: evalsuite data lock --out {path}"
         ) from None
     except UNREADABLE as error:
         raise DataError(f"{path}: cannot be read as a lock file ({error})") from error
+    content = sealed.document
     if not isinstance(content, dict) or content.get("lock_version") != LOCK_VERSION:
         raise DataError(f"{path}: not a lock file of version {LOCK_VERSION}; write it anew with: evalsuite data lock")
     try:
-        return Lock({task: _locked_task(entry) for task, entry in content["tasks"].items()})
+        lock = Lock({task: _locked_task(entry) for task, entry in content["tasks"].items()})
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: an entry is damaged ({error!r}); write it anew with: evalsuite data lock") from error
+    again = f"evalsuite data lock --out {path}"
+    sealed.check(
+        f"restore it from a copy, or move it away and lock the data that are there: {again}",
+        DataError,
+        old=f"{path}: {NO_DIGEST}. It gets one when a task is locked anew: {again}",
+    )
+    return lock
 
 
 def _locked_task(entry: Mapping[str, Any]) -> LockedTask:
@@ -84,7 +93,7 @@ def _locked_task(entry: Mapping[str, Any]) -> LockedTask:
 def write_lock(path: Path, lock: Lock) -> None:
     """Replace the file, tasks in order of their ids. Raises StoreError when it cannot be written."""
     tasks = {task: asdict(lock.tasks[task]) for task in sorted(lock.tasks)}
-    write_json(path, {"lock_version": LOCK_VERSION, "tasks": tasks})
+    write_sealed(path, {"lock_version": LOCK_VERSION, "tasks": tasks})
 
 
 def lock_task(

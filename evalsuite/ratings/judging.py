@@ -237,7 +237,10 @@ def _ratings_before(out: Path, sheet: Path, column: str, sentences: Mapping[Plac
 def _write(out: Path, column: str, sentences: Mapping[Place, str], ratings: Mapping[Place, str]) -> None:
     """The whole file, replaced at once: it never holds half a row."""
     rows = ((place, (sentence, (ratings.get(place, ""),))) for place, sentence in sentences.items())
-    with replacing(out) as temporary, open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file:
+    with (
+        replacing(out) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="surrogatepass", newline="") as file,
+    ):
         write_rows(file, [column], rows)
 
 

@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite._version import __version__
 from evalsuite.errors import UNREADABLE, DataError, UnknownName, UsageError
-from evalsuite.files.writing import write_json
 from evalsuite.metrics import load_metric
 from evalsuite.runs.failures import now
-from evalsuite.runs.folder import MANIFEST, run_name
-from evalsuite.runs.manifest import MANIFEST_VERSION
+from evalsuite.runs.folder import run_name
+from evalsuite.runs.lock import locked
+from evalsuite.runs.manifest import IMPORTED, MANIFEST_VERSION, write_manifest
 from evalsuite.runs.results import ResultRow, write_results
 
 if TYPE_CHECKING:
     from evalsuite.metrics import Value
     from evalsuite.specs import TaskRegistry, TaskSpec
 
-IMPORTED = "imported"
 WIDE_ENDINGS = ("_acc", "_score")
 _COLUMNS = ("task", "split", "stratum", "metric", "value", "ci_low", "ci_high", "n")
 
@@ -228,7 +227,6 @@ def _stratum(stratum: Mapping[str, str]) -> str:
 
 
 def _write(folder: Path, rows: Sequence[ResultRow], attributes: Mapping[str, Any], source: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     tasks = {row.task: {"version": row.task_version, "state": "done", "data": {"kind": IMPORTED}} for row in rows}
     manifest = {
         "manifest_version": MANIFEST_VERSION,
@@ -241,8 +239,9 @@ def _write(folder: Path, rows: Sequence[ResultRow], attributes: Mapping[str, Any
         "environment": {},
         "sessions": [],
     }
-    write_json(folder / MANIFEST, manifest)
-    write_results(folder, rows)
+    with locked(folder, "results import"):
+        write_manifest(folder, manifest)
+        write_results(folder, rows)
     return folder
 
 

@@ -17,7 +17,17 @@ from typing import Any
 
 from evalsuite.errors import StoreError
 from evalsuite.runs.store_file import FORMAT_VERSION, connect_to_read, connect_to_write, create
-from evalsuite.runs.store_rows import COLUMNS, Row, checksum, decode, storable, to_prediction, to_row
+from evalsuite.runs.store_rows import (
+    COLUMNS,
+    MADE_UP,
+    Row,
+    checksum,
+    decode,
+    id_of,
+    storable_id,
+    to_prediction,
+    to_row,
+)
 from evalsuite.types import ExampleKey, Prediction
 
 FILE_NAME = "predictions.sqlite"
@@ -31,6 +41,7 @@ ON CONFLICT (task, split, position) DO UPDATE SET
 WHERE predictions.error IS NOT NULL
 """
 
+_TWICE = "occurs twice in the data"
 _MOST_PARAMETERS = 500
 _DISK_ERRORS = {
     sqlite3.SQLITE_FULL,
@@ -93,12 +104,13 @@ class PredictionStore:
         if found != "ok":
             raise self._explained(sqlite3.DatabaseError(found))
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Store these predictions in one transaction. Writing one twice changes nothing.
+    def add(self, predictions: Sequence[Prediction]) -> list[Prediction]:
+        """Store these predictions in one transaction, and return them as they are stored.
 
-        A second example with an id that is taken is stored as an error row under ``id#position``.
-        Raises StoreError when the disk is full or the file cannot be written.
+        A second example with an id that is taken is stored as an error row under ``id#position``. Writing a prediction
+        twice changes nothing. Raises StoreError when the disk is full or the file cannot be written.
         """
+        stored = list(predictions)
         rows = [to_row(prediction) for prediction in predictions]
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -107,9 +119,9 @@ class PredictionStore:
             except sqlite3.IntegrityError:
                 self._db.execute("ROLLBACK")
                 self._db.execute("BEGIN IMMEDIATE")
-                for prediction in predictions:
-                    self._insert(prediction)
+                stored = [self._insert(prediction) for prediction in predictions]
             self._db.execute("COMMIT")
+            return stored
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
@@ -125,20 +137,15 @@ class PredictionStore:
             flags[position] = 1
         return flags
 
-    def failed(self, task: str, split: str) -> set[int]:
-        """Positions of error rows."""
-        query = "SELECT position FROM predictions WHERE task = ? AND split = ? AND error IS NOT NULL"
-        return {position for (position,) in self._stepped(query, (task, split))}
-
     def is_duplicate(self, key: ExampleKey, position: int) -> bool:
-        """Whether the id stands in a row of another position."""
-        query = "SELECT 1 FROM predictions WHERE task = ? AND split = ? AND id = ? AND position <> ?"
-        return self._query(query, (key.task, key.split, storable(key.id), position)).fetchone() is not None
+        """Whether an example at another position has the id."""
+        holder = self._holder(key)
+        return holder is not None and holder.position != position and not _is_made_up(holder)
 
     def ids(self, task: str, split: str) -> Iterator[str]:
         """Ids of stored answers."""
         query = "SELECT id FROM predictions WHERE task = ? AND split = ? AND error IS NULL"
-        return (id_ for (id_,) in self._stepped(query, (task, split)))
+        return (id_of(id_) for (id_,) in self._stepped(query, (task, split)))
 
     def read(self, task: str, split: str, stop: int | None = None) -> Iterator[Prediction]:
         """Predictions in data set order, positions below ``stop``. Raises StoreError at a damaged row."""
@@ -156,7 +163,7 @@ class PredictionStore:
             some = ids[start : start + _MOST_PARAMETERS]
             marks = ",".join("?" * len(some))
             query = f"SELECT {COLUMNS} FROM predictions WHERE task = ? AND split = ? AND id IN ({marks})"
-            for row in self._stepped(query, (task, split, *some)):
+            for row in self._stepped(query, (task, split, *map(storable_id, some))):
                 yield to_prediction(row)
 
     def at_positions(self, task: str, split: str, positions: Sequence[int]) -> Iterator[Prediction]:
@@ -197,12 +204,12 @@ class PredictionStore:
         query = (
             "SELECT task, split, id, error FROM predictions WHERE error IS NOT NULL AND (? IS NULL OR task = ?) LIMIT ?"
         )
-        return [(ExampleKey(t, s, i), error) for t, s, i, error in self._stepped(query, (task, task, limit))]
+        return [(ExampleKey(t, s, id_of(i)), error) for t, s, i, error in self._stepped(query, (task, task, limit))]
 
     def remove_damaged(self, task: str, split: str) -> list[ExampleKey]:
         """Delete rows whose checksum does not fit, and return their keys, so that they are made again."""
         damaged = [
-            (row[0], row[1], row[2], ExampleKey(str(row[0]), str(row[1]), str(row[3])))
+            (row[0], row[1], row[2], ExampleKey(str(row[0]), str(row[1]), id_of(str(row[3]))))
             for row in self._rows(task, split, None)
             if row[9] != checksum(row)
         ]
@@ -216,13 +223,33 @@ class PredictionStore:
         where, parameters = _where(task, split, stop)
         return self._stepped(f"SELECT {COLUMNS} FROM predictions WHERE {where} ORDER BY position", parameters)
 
-    def _insert(self, prediction: Prediction) -> None:
+    def _insert(self, prediction: Prediction) -> Prediction:
+        """An id that was made up gives way to one of the data, and another is made up in its place."""
         while True:
             try:
                 self._db.execute(_INSERT, to_row(prediction))
-                return
+                return prediction
             except sqlite3.IntegrityError:
-                prediction = as_duplicate(prediction)
+                if _is_made_up(prediction):
+                    prediction = _named_on(prediction)
+                elif (holder := self._holder(prediction.key)) is not None and _is_made_up(holder):
+                    self._rename(holder)
+                else:
+                    prediction = as_duplicate(prediction)
+
+    def _holder(self, key: ExampleKey) -> Prediction | None:
+        """The row that has this id."""
+        return next(self.with_ids(key.task, key.split, [key.id]), None)
+
+    def _rename(self, prediction: Prediction) -> None:
+        key, renamed = prediction.key, _named_on(prediction)
+        while self._holder(renamed.key) is not None:
+            renamed = _named_on(renamed)
+        *_, checksum = row = to_row(renamed)
+        self._db.execute(
+            "UPDATE predictions SET id = ?, checksum = ? WHERE task = ? AND split = ? AND position = ?",
+            (row[3], checksum, key.task, key.split, prediction.position),
+        )
 
     def _query(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -266,14 +293,18 @@ class PredictionStore:
 def as_duplicate(prediction: Prediction) -> Prediction:
     """The error row of an example whose id is taken by another one: kept under ``id#position``."""
     id_, position = prediction.key.id, prediction.position
-    return dataclasses.replace(
-        prediction,
-        key=prediction.key._replace(id=f"{id_}#{position}"),
-        prompt="",
-        text="",
-        error=f"the id {id_!r} occurs twice in the data; this is its occurrence at position {position}",
-        details={},
-    )
+    error = prediction.error or f"the id {id_!r} {_TWICE}; this is its occurrence at position {position}"
+    return _named_on(dataclasses.replace(prediction, prompt="", text="", error=error, details=MADE_UP))
+
+
+def _named_on(prediction: Prediction) -> Prediction:
+    key = prediction.key
+    return dataclasses.replace(prediction, key=key._replace(id=f"{key.id}#{prediction.position}"))
+
+
+def _is_made_up(prediction: Prediction) -> bool:
+    """Older stores have the message alone."""
+    return dict(prediction.details) == MADE_UP or _TWICE in (prediction.error or "")
 
 
 def _where(task: str, split: str, stop: int | None) -> tuple[str, tuple[object, ...]]:

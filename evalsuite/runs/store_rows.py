@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 from evalsuite.errors import StoreError
 from evalsuite.types import ExampleKey, Prediction
+
+MADE_UP = {"made_up_id": True}
+"""Details of a row whose id is not the data's: the example has none, or shares it with another one."""
+
+_ESCAPED = "surrogates:"
+"""What a stored id begins with that SQLite could not hold as it is; an id that begins so itself is escaped as well."""
 
 COLUMNS = "task, split, position, id, prompt, text, error, target, details, checksum"
 
@@ -21,7 +28,7 @@ def to_row(prediction: Prediction) -> Row:
         key.task,
         key.split,
         prediction.position,
-        storable(key.id),
+        storable_id(key.id),
         storable(prediction.prompt),
         storable(prediction.text),
         None if prediction.error is None else storable(prediction.error),
@@ -46,7 +53,7 @@ def to_prediction(row: Row) -> Prediction:
         and isinstance(facts, dict)
     ):
         raise StoreError(f"the row of {task}/{split}/{id_} does not hold what a prediction is made of")
-    return Prediction(ExampleKey(task, split, id_), position, prompt, text, references, strata, error, facts)
+    return Prediction(ExampleKey(task, split, id_of(id_)), position, prompt, text, references, strata, error, facts)
 
 
 def _pairs(strata: object) -> list[object]:
@@ -77,3 +84,26 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def storable_id(id_: str) -> str:
+    """An id as SQLite can hold it, different ones differently: halves of surrogate pairs are written as escapes.
+
+    >>> storable_id("a\\b"), storable_id("a\\b\ud800"), id_of(storable_id("a\\b\ud800")) == "a\\b\ud800"
+    ('a\\\\b', 'surrogates:a\\\\\\\\b\\\\ud800', True)
+    """
+    try:
+        id_.encode()
+        if not id_.startswith(_ESCAPED):
+            return id_
+    except UnicodeEncodeError:
+        pass
+    return _ESCAPED + id_.replace("\\", r"\\").encode("utf-8", "backslashreplace").decode()
+
+
+def id_of(stored: str) -> str:
+    """The id that is stored so."""
+    if not stored.startswith(_ESCAPED):
+        return stored
+    escape = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+    return escape.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\\", stored.removeprefix(_ESCAPED))

@@ -12,7 +12,8 @@ from evalsuite.errors import ScoringError
 from evalsuite.metrics import load_metric, metric_class
 from evalsuite.runs.failures import describe_failure, log_failure
 from evalsuite.runs.folder import STORE
-from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.lock import locked
+from evalsuite.runs.manifest import read_answered
 from evalsuite.runs.results import ResultRow, write_results
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.averages import Averages
@@ -38,7 +39,7 @@ class ScoredRun:
     """The results of a run.
 
     failures: why a task could not be scored. incomplete: why the values of a task are not those of a finished run.
-    notes: examples whose scoring ended or hung its process.
+    notes: examples whose scoring ended or hung its process. settings: how the values were made.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class ScoredRun:
     failures: dict[str, str] = field(default_factory=dict)
     incomplete: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def score_run(
@@ -66,17 +68,46 @@ def score_run(
     metric_options: parameters beside the specs; None for those of the run. protocol: whose rule gives the headline,
     ``paligemma`` or ``official``; None for that of the run. jobs: processes for heavy metrics; time_limit: seconds for
     one example in these. One that ends or hangs its process counts as a failed example, against the run's error budget.
-    Raises StoreError for a folder that cannot be read; a task that cannot be scored is a failure of its own.
+    Raises StoreError for a folder that cannot be read, or that another process writes into; a task that cannot be
+    scored is a failure of its own.
     """
-    manifest = read_manifest(folder)
+    with locked(folder, "score", make=False):
+        scored = computed(
+            folder,
+            registry,
+            resamples=resamples,
+            metric_options=metric_options,
+            protocol=protocol,
+            jobs=jobs,
+            time_limit=time_limit,
+        )
+        write_results(folder, scored.rows, scored.settings)
+    return scored
+
+
+def computed(
+    folder: Path,
+    registry: TaskRegistry | None,
+    *,
+    resamples: int,
+    metric_options: MetricOptions | None,
+    protocol: str | None,
+    jobs: int = 1,
+    time_limit: float = TIME_LIMIT,
+) -> ScoredRun:
+    """As :func:`score_run`, without writing results. The folder must be locked."""
+    manifest = read_answered(folder)
     asked = recorded_config(manifest)
     if metric_options is None:
         metric_options = asked.metric_options
-    scored = ScoredRun(folder)
+    protocol = protocol or asked.protocol
+    options = {metric: dict(given) for metric, given in metric_options.items()}
+    settings = {"resamples": resamples, "metric_options": options, "protocol": protocol}
+    scored = ScoredRun(folder, settings=settings)
     with PredictionStore(folder / STORE, read_only=True) as store, StatisticsWorkers(jobs, time_limit) as workers:
         store.verify()
         averages = Averages(registry.groups() if registry else (), resamples)
-        context = _Context(manifest, asked, resamples, workers, protocol or asked.protocol, averages)
+        context = _Context(manifest, asked, resamples, workers, protocol, averages)
         for task_id, entry in manifest["tasks"].items():
             if entry.get("state") != "done":
                 scored.incomplete[task_id] = entry.get("failure") or "the run was interrupted"
@@ -92,7 +123,6 @@ def score_run(
         log_failure(folder, key.task, message)
     scored.failures.update(context.failures)
     scored.rows += averages.rows(scored.rows)
-    write_results(folder, scored.rows)
     return scored
 
 

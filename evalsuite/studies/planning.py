@@ -17,7 +17,7 @@ from typing import Any
 from evalsuite.errors import UsageError
 from evalsuite.reports.scaling.grid import size_number
 from evalsuite.runs.folder import STORE
-from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.manifest import read_answered
 from evalsuite.runs.store import PredictionStore
 from evalsuite.specs import TaskRegistry, TaskSpec
 from evalsuite.specs.parts import Split
@@ -110,7 +110,7 @@ def calibrate(folders: Iterable[Path], registry: TaskRegistry) -> Calibration:
     answers: dict[str, float] = {}
     size, count = 0, 0
     for folder in folders:
-        attributes = read_manifest(folder)["run"]["attributes"]
+        attributes = read_answered(folder)["run"]["attributes"]
         parameters = _parameters(attributes)
         if parameters is None:
             raise UsageError(f"{folder}: a calibration run needs its size: --set size=3B --set resolution=224")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from typing import Any
 
 from evalsuite import api
 from evalsuite.engine.observer import Observer
-from evalsuite.errors import UNREADABLE, EvalsuiteError, StoreError
-from evalsuite.files.writing import write_json
+from evalsuite.errors import EvalsuiteError, StoreError
 from evalsuite.redaction import redacted
-from evalsuite.runs.folder import MANIFEST, STUDY
+from evalsuite.runs.folder import MANIFEST
 from evalsuite.runs.lock import is_locked
 from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.study_file import read_study as read_study
+from evalsuite.runs.study_file import write_study
 from evalsuite.studies.grid import Cell, cells, run_config
 from evalsuite.studies.selection import Choice, choose, chosen_cells, competing
 from evalsuite.studies.spec import StudySpec
@@ -78,20 +78,6 @@ def study_folder(name: str) -> Path:
     return Path("studies") / (re.sub(r"[^A-Za-z0-9.-]+", "_", name) or "study")
 
 
-def read_study(folder: Path) -> dict[str, Any]:
-    """What ``run_study`` noted: name, axes, cells with their folders, choices. Raises StoreError without it."""
-    path = folder / STUDY
-    try:
-        document: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise StoreError(
-            f"{folder}: is no study, it has no {STUDY}. Begin one with: evalsuite study run FILE"
-        ) from None
-    except UNREADABLE as error:
-        raise StoreError(f"{path}: cannot be read ({error})") from error
-    return document
-
-
 def _run(
     spec: StudySpec,
     cell: Cell,
@@ -131,8 +117,8 @@ def _state(cell: Cell, run: Path) -> CellState:
 
 
 def _write_study(spec: StudySpec, folder: Path, grid: Sequence[Cell], choices: Sequence[Choice]) -> None:
-    write_json(
-        folder / STUDY,
+    write_study(
+        folder,
         {
             "study_version": 1,
             "name": spec.name,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evalsuite.answers.parsing import parse_answer
 from evalsuite.comparison.answers import RunAnswers
-from evalsuite.errors import UnknownName
+from evalsuite.errors import StoreError, UnknownName, caution
 from evalsuite.inspection.overlays import Shape, answer_shapes
 from evalsuite.inspection.pictures import Picture
 from evalsuite.inspection.references import reference_views
@@ -21,6 +21,7 @@ from evalsuite.inspection.visible import printable, visible
 from evalsuite.metrics import load_metric
 from evalsuite.runs.folder import STORE
 from evalsuite.runs.store import PredictionStore
+from evalsuite.scoring.mending import mend_results
 from evalsuite.types import FILTER, LENGTH, Prediction
 from evalsuite.viewer.index import SplitIndex, split_index
 from evalsuite.viewer.media import ExampleReader
@@ -55,8 +56,14 @@ class Browser:
 
     @classmethod
     def open(cls, folders: Sequence[Path], registry: TaskRegistry | None = None) -> Browser:
-        """Raises StoreError when a folder is no run."""
-        return cls([RunAnswers.open(folder, registry) for folder in folders])
+        """Damaged results are made again where that is possible. Raises StoreError when a folder is no run."""
+        runs = [RunAnswers.open(folder, registry) for folder in folders]
+        for folder in folders:
+            try:
+                mend_results(folder)
+            except StoreError as error:  # the page leaves them out, and says so
+                caution(str(error))
+        return cls(runs)
 
     def splits(self) -> list[tuple[str, str, str, int]]:
         """(task, split, title, number of the first run that has it) of everything that has answers."""

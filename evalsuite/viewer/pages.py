@@ -35,7 +35,11 @@ def summary_page(browser: Browser, results: Results, studies: Sequence[Path]) ->
         "summary.html.j2",
         title=", ".join(names) if len(names) <= FEW_RUNS else f"{len(names)} runs",
         facts=facts if len(facts) <= FEW_RUNS else [],
-        cautions=[*results.warnings(), *dict.fromkeys(caution for run in facts for caution in run.cautions)],
+        cautions=[
+            *results.damaged(),
+            *results.warnings(),
+            *dict.fromkeys(caution for run in facts for caution in run.cautions),
+        ],
         splits=[
             (task, split, title, _address(task=task, split=split, **({"run": str(run)} if run else {})))
             for task, split, title, run in browser.splits()

@@ -17,6 +17,7 @@ from evalsuite.reports.scaling.figures import as_svg
 from evalsuite.reports.scaling.study import StudyReport, study_report
 from evalsuite.reports.tables import Cell, Column, Table, to_html
 from evalsuite.runs.folder import MANIFEST, RESULTS, STORE, STUDY
+from evalsuite.runs.results import DamagedResults
 from evalsuite.studies.running import read_study, study_folder, study_states
 from evalsuite.studies.spec import StudySpec, load_study
 
@@ -77,7 +78,10 @@ def shown_table(table: Table, graphics: Mapping[str, Sequence[str]] | None = Non
 
 @dataclass
 class Results:
-    """The tables and figures of runs, made anew when results have changed. Safe to call from several threads."""
+    """The tables and figures of runs, made anew when results have changed. Safe to call from several threads.
+
+    Results that are not as they were written are in none of them.
+    """
 
     folders: Sequence[Path]
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,6 +90,7 @@ class Results:
     _study: StudyReport = field(default_factory=StudyReport)
     _drawn: dict[str, str] = field(default_factory=dict)
     _warnings: list[str] = field(default_factory=list)
+    _damaged: list[str] = field(default_factory=list)
 
     def tables(self) -> list[ShownTable]:
         """The headline values, what runs that vary in something say together, and all other values."""
@@ -98,6 +103,12 @@ class Results:
         with self._lock:
             self._refresh()
             return self._warnings
+
+    def damaged(self) -> list[str]:
+        """What is wrong with results that are left out."""
+        with self._lock:
+            self._refresh()
+            return self._damaged
 
     def figures(self) -> list[str]:
         """Names of the figures."""
@@ -118,7 +129,13 @@ class Results:
         stamp = tuple((folder / RESULTS).stat().st_mtime_ns for folder in scored)
         if stamp == self._stamp:
             return
-        rows = read_rows(scored)
+        rows: list[ResultRow] = []
+        self._damaged = []
+        for folder in scored:
+            try:
+                rows += read_rows([folder])
+            except DamagedResults as damage:
+                self._damaged.append(str(damage))
         self._study = study_report(rows) if len(scored) > 1 else StudyReport()
         self._warnings = [f"Warning: {text}" for text in row_warnings(rows)]
         self._tables = list(_run_tables(rows))

@@ -38,7 +38,7 @@ def write_rating_sheet(path: str | Path, answers: Iterable[Answer], raters: int 
         for answer in answers
         for number, sentence in enumerate(split_sentences(answer.text), 1)
     )
-    with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
+    with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
         return write_rows(file, [f"rating_{rater}" for rater in range(1, raters + 1)], sentences)
 
 
@@ -128,7 +128,7 @@ class _Sheet:
 def _opened(file: Path) -> Iterator[_Sheet]:
     """A CSV sheet at its first row. Raises DataError, also for what goes wrong while it is read."""
     try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
+        with open(file, encoding="utf-8-sig", errors="surrogatepass", newline="") as lines:
             header = lines.readline()
             lines.seek(0)
             reader = csv.DictReader(lines, delimiter=max(",;\t", key=header.count))

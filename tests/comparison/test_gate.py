@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,12 @@ from xml.etree import ElementTree
 import pytest
 
 from evalsuite import api
-from evalsuite.comparison.baseline import read_baseline
+from evalsuite.comparison.baseline import TOLERANCE, read_baseline
 from evalsuite.comparison.gate import INCONCLUSIVE, PASS, REGRESSION, Verdict, overall
 from evalsuite.comparison.outputs import as_junit, as_markdown
-from evalsuite.errors import StoreError, UsageError
+from evalsuite.errors import EvalsuiteError, StoreError, UsageError
+from evalsuite.files.sealed import write_sealed
+from evalsuite.runs.manifest import read_manifest, write_manifest
 
 MakeRun = Callable[..., Path]
 Wrong = Callable[..., dict[int, str]]
@@ -89,7 +93,7 @@ def test_a_missing_task_fails_unless_it_is_allowed(make_run: MakeRun, baseline: 
     run = make_run("after")
     document = json.loads(baseline.read_text())
     document["splits"][0]["task"] = "gone"
-    baseline.write_text(json.dumps(document))
+    write_sealed(baseline, document, [TOLERANCE])
     assert judged(run, baseline).verdict == REGRESSION
     assert judged(run, baseline, allow=["missing"]).verdict == PASS
 
@@ -129,7 +133,13 @@ def test_tolerances_stay_when_a_baseline_is_made_anew(make_run: MakeRun, baselin
         ({"baseline_version": 9}, StoreError, "not a baseline of this version"),
         ({"tolerance": {"own": {"abs": 1}}}, UsageError, "tolerance of own: a tolerance is one of"),
         ({"tolerance": {"ovn": {"absolute": 1}}}, UsageError, "names 'ovn', which the baseline does not hold"),
+        ({"tolerance": {"own": {"absolute": math.inf}}}, UsageError, "tolerance of own: a tolerance is one of"),
         ({"splits": [{"task": "own"}]}, StoreError, "entry 1 of splits is damaged"),
+        ({"splits": []}, StoreError, "holds no splits"),
+        ({"splits": 5}, StoreError, "holds no splits"),
+        ({"digest": None}, StoreError, "carries no digest"),
+        ({"run": "another"}, StoreError, "was changed or damaged after it was written"),
+        ({"more": 1}, StoreError, "was changed or damaged after it was written"),
     ],
 )
 def test_a_wrong_baseline_file_is_named_with_its_mistake(
@@ -138,6 +148,95 @@ def test_a_wrong_baseline_file_is_named_with_its_mistake(
     baseline.write_text(json.dumps({**json.loads(baseline.read_text()), **change}))
     with pytest.raises(error, match=message):
         read_baseline(baseline)
+
+
+def with_split(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> str:
+    change(document["splits"][0])
+    return json.dumps(document)
+
+
+def test_a_baseline_that_was_changed_gives_no_verdict_whatever_the_run_scores(
+    make_run: MakeRun, wrong: Wrong, baseline: Path, evalsuite: Callable[..., Any]
+) -> None:
+    """Each of these would let a run pass that answers nothing right, or hide that."""
+    run, whole = make_run("after", wrong(*range(40))), baseline.read_text()
+
+    def all_but_one_deleted(split: dict[str, Any]) -> None:
+        split["answers"] = dict([*split["answers"].items()][:1])
+
+    changes: list[Callable[[dict[str, Any]], object]] = [
+        all_but_one_deleted,
+        lambda split: (all_but_one_deleted(split), split.update(n=1)),
+        lambda split: split["answers"].popitem(),
+        lambda split: split["answers"]["7"].__setitem__(1, "something else"),
+        lambda split: split["answers"]["7"].__setitem__(0, "0" * 16),
+        lambda split: split.update(value=0.0),
+        lambda split: split.update(n=0, answers={}),
+        lambda split: split.pop("answers"),
+        lambda split: split.update(higher_is_better=False),
+    ]
+    edited = [with_split(json.loads(whole), change) for change in changes]
+    edited += [
+        '{"baseline_version": 1}',
+        '{"baseline_version": 1, "splits": []}',
+        whole.replace('"tolerance": {', '"splits": [],\n "tolerance": {'),
+        whole.replace('"answer 7"', '"answer 7", "7": ["0000000000000000", "x"]'),
+        whole.replace('"7": [', '"7": ["0000000000000000", "x"],\n    "7": ['),
+        whole.replace('"digest"', '"digits"'),
+    ]
+    for text in edited:
+        baseline.write_text(text)
+        with pytest.raises(EvalsuiteError) as caught:
+            api.gate(run, baseline)
+        assert str(caught.value).startswith(str(baseline)) and "\n" not in str(caught.value)
+    done = evalsuite("gate", run, "--baseline", baseline)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    baseline.write_text(whole)
+    assert judged(run, baseline).verdict == REGRESSION
+
+
+def test_a_bit_that_flips_in_a_baseline_is_named_and_a_new_form_of_the_file_is_not(
+    make_run: MakeRun, baseline: Path
+) -> None:
+    run, whole = make_run("after"), baseline.read_bytes()
+    chance, free = random.Random(0), range(whole.index(b'"tolerance"'), whole.index(b'"splits"'))
+    for at in chance.sample([at for at in range(len(whole)) if at not in free], 200):
+        baseline.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
+        with pytest.raises(EvalsuiteError, match="baseline"):
+            read_baseline(baseline)
+    document = json.loads(whole)
+    document["splits"][0]["value"] = 95  # as programs write it that know no other numbers
+    baseline.write_text(json.dumps(document, indent=4, sort_keys=True))
+    assert judged(run, baseline).verdict == PASS
+
+
+def test_one_shared_example_is_too_few_for_a_verdict(make_run: MakeRun, baseline: Path, tmp_path: Path) -> None:
+    rows = [{"id": "7", "question": "question 7", "answer": ["answer 7"]}]
+    run = make_run("after", rows=rows)
+    assert judged(run, baseline, allow=["fewer"]).verdict == INCONCLUSIVE
+    api.write_baseline(run, tmp_path / "one.json")
+    found = judged(run, tmp_path / "one.json")
+    assert found.verdict == INCONCLUSIVE and "so few examples have no interval" in found.reason
+
+
+def test_a_baseline_is_written_over_a_broken_one_only_when_no_tolerance_is_lost(
+    make_run: MakeRun, baseline: Path
+) -> None:
+    run, whole = make_run("after"), baseline.read_text()
+    baseline.write_text(whole[: len(whole) // 2])
+    with pytest.raises(StoreError, match="mend the file, or move it away"):
+        api.write_baseline(run, baseline)
+    with_tolerance(baseline_with(baseline, whole.replace('"answer 7"', '"x"')), default={"absolute": 3})
+    assert api.write_baseline(run, baseline).tolerance("own").amount == 3
+    before = with_tolerance(baseline, gone={"absolute": 3}).read_text()
+    with pytest.raises(UsageError, match="names 'gone'"):
+        api.write_baseline(run, baseline)
+    assert baseline.read_text() == before
+
+
+def baseline_with(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
 
 
 def test_the_command_ends_with_0_1_2_and_3(
@@ -171,9 +270,9 @@ def test_reports_for_services_are_written(
 
 def test_a_run_that_did_not_finish_is_no_baseline(make_run: MakeRun, tmp_path: Path) -> None:
     folder = shutil.copytree(make_run("before"), tmp_path / "copy")
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     manifest["tasks"]["own"]["state"] = "begun"
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     with pytest.raises(StoreError, match="own did not finish"):
         api.write_baseline(folder, tmp_path / "b.json")
 

@@ -131,6 +131,31 @@ class TestWhatIsAsked:
 
 
 class TestErrorBudget:
+    def test_ids_that_differ_are_answered_however_they_look_in_the_store(
+        self, own_task: Write, run: Run, tmp_path: Path
+    ) -> None:
+        """Halves of surrogate pairs, the name that is made up for a repeated id, and that of a record without one."""
+        for ids in (["\ud800", "\ud801", "\ud802", "\ud803", "\udfff", "\ufffd"], ["x#1", "x", "x#2", "position-0"]):
+            own_task([{**row, "id": id_} for row, id_ in zip(rows(len(ids)), ids, strict=True)])
+            done = run(max_errors=0, out=tmp_path / str(len(ids)))
+            assert done.ok and (done.value("own"), done.rows[0].n, done.rows[0].errors) == (100.0, len(ids), 0)
+
+    @pytest.mark.parametrize("between", [1, 40])
+    def test_an_id_that_does_occur_twice_counts_before_it_is_asked_about(
+        self, own_task: Write, run: Run, probe: Any, between: int
+    ) -> None:
+        """While the first one is on its way, and when its answer has long been stored."""
+        own_task([*rows(between), {"id": "0", "question": "again", "answer": "again"}, {**rows(1)[0], "id": "0#40"}])
+        assert f"test/0#{between}: the id '0' occurs twice" in run(max_errors=0).failures["own"]
+        assert probe.asked.count("0") == 1
+        done = run(max_errors=1)
+        assert done.ok and done.rows[0].errors == 1 and "0#40" in probe.asked
+
+    def test_a_record_without_an_id_takes_none_from_another(self, own_task: Write, run: Run, probe: Any) -> None:
+        own_task([{**rows(1)[0], "id": None}, {**rows(1)[0], "id": "position-0"}])
+        done = run(max_errors=1)
+        assert done.ok and probe.asked == ["position-0"] and done.rows[0].errors == 1
+
     def test_no_allowed_error_stops_the_task_at_once(self, own_task: Write, run: Run, probe: Any) -> None:
         own_task([{"id": "x", "question": None, "answer": "x"}, *rows(2000)])
         assert "1 of 2001 examples" in run(max_errors=0).failures["own"]

@@ -76,6 +76,27 @@ def test_a_merged_run_resumes_as_any_other(config: RunConfig) -> None:
     assert again.value("own") is not None and len(stored(config.folder({}))) == len(ROWS) + 2
 
 
+def test_an_id_that_two_shards_have_counts_against_the_error_budget(config: RunConfig) -> None:
+    """q2 stands in both, which neither of them can know."""
+    assert config.data_dir is not None
+    file = config.data_dir / "own" / "test.jsonl"
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if '"bad"' not in line))
+    folder = run_all(dataclasses.replace(config, max_errors=ErrorBudget(number=0)), 2)
+    for _ in range(2):
+        result = api.merge(folder, specs=config.specs)
+        assert "1 of 12 examples of split test failed, more than --max-errors 0 allows" in result.failures["own"]
+        assert "the id 'q2' occurs twice" in result.failures["own"]
+    manifest = read_manifest(folder)
+    assert (manifest["tasks"]["own"]["state"], manifest["sessions"][-1]["status"]) == ("failed", "failed")
+
+
+def test_a_damaged_manifest_of_a_merged_run_is_made_again_from_its_shards(config: RunConfig) -> None:
+    folder = run_all(config, 2)
+    api.merge(folder, specs=config.specs)
+    os.truncate(folder / "manifest.json", 100)
+    assert api.merge(folder, specs=config.specs).rows and read_manifest(folder)["results"]
+
+
 def test_shares_are_even_and_complete() -> None:
     for count in (2, 3, 7):
         shards = [Shard(number, count) for number in range(count)]

@@ -79,6 +79,11 @@ class World:
     site: Path
     whole: Path
 
+    @property
+    def specs(self) -> Path:
+        """The folder with the task's spec."""
+        return self.folder / "specs"
+
     def command(self, out: Path, *more: str) -> list[str | Path]:
         """The words of ``evalsuite run`` into the folder ``out``."""
         words: list[str | Path] = self.files.run_words(self.folder, "mortal", out, "--quiet", *more)

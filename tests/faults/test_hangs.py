@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
+from evalsuite.runs.manifest import read_manifest, write_manifest
+
 Begin = Callable[..., subprocess.Popen[str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -117,9 +119,9 @@ def test_an_answer_that_ends_or_hangs_the_process_that_scores_it_counts_as_faile
 
 def test_too_many_of_them_fail_the_task(deadly: tuple[Path, Path], evalsuite: Run) -> None:
     out, site = deadly
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = read_manifest(out)
     manifest["run"]["max_errors"] = "0"
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(out, manifest)
     done = evalsuite("score", out, "--jobs", "2", path=(site,), DIES_AT="a77")
     assert done.returncode == 1
     assert (

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+
+from evalsuite import api
+from evalsuite.errors import StoreError
+from evalsuite.runs.manifest import read_manifest, write_manifest
+from evalsuite.runs.results import read_results
+from evalsuite.viewer.browsing import Browser
 
 Begin = Callable[..., subprocess.Popen[str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -88,9 +95,9 @@ def test_a_store_of_an_older_version_is_refused(run: Run, copy: Copy) -> None:
 
 def test_a_clock_that_went_back_changes_nothing(world: Any, run: Run, copy: Copy) -> None:
     out = copy("out")
-    manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
+    manifest = read_manifest(out)
     manifest["created"] = manifest["sessions"][0]["started"] = "2999-01-01T00:00:00+00:00"
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(out, manifest)
     with sqlite3.connect(out / "predictions.sqlite") as db:
         db.execute("DELETE FROM predictions WHERE position >= 30")
     for path in (out, *out.iterdir()):
@@ -114,6 +121,60 @@ def test_a_copied_folder_of_a_killed_run_is_scored_finished_and_reported_where_i
     assert world.is_finished(copied)
 
 
+def test_two_scorings_at_once_leave_the_results_of_one(world: Any, start: Begin, copy: Copy) -> None:
+    out = copy("out")
+    words = [("score", out, "--specs", world.specs, "--resamples", str(number)) for number in (5, 500)]
+    for process in [start(*each) for each in words]:
+        _, complaint = process.communicate()
+        assert process.returncode == 0, complaint
+    rows, table = json.loads(read_results(out)), pq.read_table(out / "results.parquet").to_pylist()
+    assert [row["ci_low"] for row in rows] == [row["ci_low"] for row in table]
+    assert len(read_manifest(out)["results"]) == 1
+
+
+def test_a_run_that_goes_on_is_not_called_interrupted(world: Any, begin: Begin, tmp_path: Path) -> None:
+    out, baseline = tmp_path / "out", tmp_path / "b.json"
+    process = begin(out, lambda: len(world.stored(out)) >= 4, SECONDS="3")
+    for work in (lambda: api.score(out), lambda: api.report(out), lambda: api.write_baseline(out, baseline)):
+        with pytest.raises(StoreError, match=rf"in use by process {process.pid} on .* a run goes on there") as caught:
+            work()
+        assert "interrupted" not in str(caught.value)
+    assert not baseline.exists() and not (out / "results.json").exists()
+    assert api.compare(out, world.whole)[0].found is not None, "looking needs no lock"
+    process.kill()
+    process.communicate()
+    assert api.score(out).notes == ["own is not complete: the run was interrupted"]
+    assert "its last session was killed" in api.report(out).markdown.read_text()
+
+
+def test_a_report_makes_damaged_results_again_and_says_so(world: Any, evalsuite: Run, copy: Copy) -> None:
+    out = copy("out")
+    whole = (out / "results.json").read_bytes()
+    (out / "results.json").write_bytes(whole[:90] + bytes([whole[90] ^ 4]) + whole[91:])
+    done = evalsuite("report", out)
+    assert done.returncode == 0 and f"note: {out / 'results.json'}: was changed or damaged" in done.stderr
+    assert (out / "results.json").read_bytes() == whole and world.is_finished(out)
+
+
+def test_a_changed_manifest_is_named_by_every_verb_that_reads_a_run(run: Run, copy: Copy) -> None:
+    out = copy("out")
+    text = (out / "manifest.json").read_text()
+    (out / "manifest.json").write_text(text.replace('"protocol": "paligemma"', '"protocol": "official"', 1))
+    for read in (
+        lambda: api.score(out),
+        lambda: api.report(out),
+        lambda: api.compare(out, out),
+        lambda: api.write_baseline(out, out / "b.json"),
+        lambda: api.export_ratings(out, out / "sheet.csv"),
+        lambda: Browser.open([out]),
+    ):
+        with pytest.raises(StoreError, match=r"manifest\.json: was changed or damaged after it was written"):
+            read()
+    done = run(out)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "manifest.json: was changed or damaged" in done.stderr
+
+
 def test_of_two_processes_the_second_says_who_holds_the_folder_and_a_stale_lock_heals(
     world: Any, begin: Begin, run: Run, tmp_path: Path
 ) -> None:
@@ -128,7 +189,7 @@ def test_of_two_processes_the_second_says_who_holds_the_folder_and_a_stale_lock_
 
 
 def test_files_that_a_killed_process_was_writing_are_removed_and_those_of_a_living_one_are_not(
-    run: Run, copy: Copy
+    evalsuite: Run, copy: Copy
 ) -> None:
     out = copy("out")
     ended = subprocess.Popen(["true"])
@@ -137,6 +198,7 @@ def test_files_that_a_killed_process_was_writing_are_removed_and_those_of_a_livi
     for process in (ended.pid, os.getpid()):
         (out / f".results.json.{process}@{here}.tmp").write_text("[")
     (out / f".results.json.{ended.pid}@elsewhere.tmp").write_text("[")
-    assert run(out).returncode == 0
-    left = {path.name for path in out.glob(".*.tmp")}
+    (out / "report" / f".index.html.{ended.pid}@{here}.tmp").write_text("<")
+    assert evalsuite("report", out).returncode == 0
+    left = {path.name for path in out.rglob(".*.tmp")}
     assert left == {f".results.json.{os.getpid()}@{here}.tmp", f".results.json.{ended.pid}@elsewhere.tmp"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalsuite.data import open_task_data
-from evalsuite.errors import DataError
+from evalsuite.errors import Caution, DataError
 from evalsuite.inspection.lock import (
     Lock,
     check_source,
@@ -102,6 +103,29 @@ def test_a_file_that_is_no_lock_is_refused(tmp_path: Path, content: str, message
     (tmp_path / "lock.json").write_text(content)
     with pytest.raises(DataError, match=message):
         read_lock(tmp_path / "lock.json")
+
+
+def test_a_changed_file_is_refused_and_one_of_before_is_taken_with_a_word(
+    make_spec: Make, write: Write, rows: Rows, tmp_path: Path
+) -> None:
+    lock, path = Lock({"tiny": lock_task(make_spec(), "files", data_dir=write(rows))}), tmp_path / "lock.json"
+    write_lock(path, lock)
+    whole, chance = path.read_bytes(), random.Random(0)
+    for _ in range(200):
+        at = chance.randrange(len(whole))
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << chance.randrange(8)]) + whole[at + 1 :])
+        with pytest.raises(DataError, match=r"lock\.json: "):
+            read_lock(path)
+    path.write_bytes(whole.replace(b'"examples": 4', b'"examples": 3'))
+    with pytest.raises(DataError, match=r"was changed .* move it away and lock the data that are there"):
+        read_lock(path)
+    document = json.loads(whole)
+    path.write_text(json.dumps(document, sort_keys=True))
+    assert read_lock(path) == lock, "a formatter may have been over it"
+    del document["digest"]
+    path.write_text(json.dumps(document))
+    with pytest.warns(Caution, match="carries no digest"):
+        assert read_lock(path) == lock
 
 
 def test_a_missing_file_says_how_to_write_it(tmp_path: Path) -> None:

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+import evalsuite
 from evalsuite import api
-from evalsuite.errors import DataError, EvalsuiteError, UnknownName, UsageError
+from evalsuite.errors import DataError, EvalsuiteError, StoreError, UnknownName, UsageError
 from evalsuite.reports.rows import read_rows
 from evalsuite.reports.scaling.grid import grids_of_runs
+from evalsuite.specs import TaskRegistry
+from evalsuite.studies.planning import calibrate
+from evalsuite.viewer.browsing import Browser
 
 CSV = """task,split,metric,value,ci_low,ci_high,n,size,resolution
 docvqa,validation,anls,39.9,38.7,41.1,5349,3B,224
@@ -85,6 +89,42 @@ def test_imported_runs_are_reported_like_others(tmp_path: Path, evalsuite: Calla
     report = evalsuite("report", *runs, "--out", "out")
     assert report.returncode == 0, report.stderr
     assert "39.90" in report.stdout and (tmp_path / "out" / "scaling_curves.svg").is_file()
+
+
+def test_whatever_reads_a_run_says_that_imported_values_have_no_answers(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("task,value\nvqav2,83.0\n")
+    (folder,) = api.import_results(tmp_path / "theirs.csv", tmp_path / "runs")
+    ours = evalsuite.run("vqav2", backend="echo", limit=2, out=tmp_path / "ours").folder
+    api.write_baseline(ours, tmp_path / "baseline.json")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for read in (
+        lambda: api.score(folder),
+        lambda: api.compare(folder, ours),
+        lambda: api.compare(ours, folder),
+        lambda: api.write_baseline(folder, tmp_path / "b.json"),
+        lambda: api.gate(folder, tmp_path / "baseline.json"),
+        lambda: api.export_ratings(folder, tmp_path / "sheet.csv"),
+        lambda: Browser.open([folder]),
+        lambda: calibrate([folder], TaskRegistry()),
+        lambda: evalsuite.run("vqav2", backend="echo", limit=2, out=folder),
+    ):
+        with pytest.raises(StoreError, match=r"holds values that were imported .* and no answers") as caught:
+            read()
+        assert str(caught.value).startswith(str(folder)) and "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"} == {
+        name: content for name, content in before.items() if name != ".lock"
+    }
+    assert api.report(folder).csv.is_file()
+
+
+def test_imported_results_that_were_changed_are_named(tmp_path: Path) -> None:
+    (tmp_path / "theirs.csv").write_text("task,value\nvqav2,83.0\n")
+    (folder,) = api.import_results(tmp_path / "theirs.csv", tmp_path / "runs")
+    (folder / "results.json").write_text((folder / "results.json").read_text().replace("83.0", "88.0"))
+    with pytest.raises(StoreError, match=r"was changed .* bring the values in again"):
+        api.report(folder)
+    api.import_results(tmp_path / "theirs.csv", tmp_path / "runs")
+    assert read_rows([folder])[0].value == 83.0
 
 
 @pytest.mark.parametrize(

@@ -67,16 +67,63 @@ def test_a_repeated_id_is_kept_as_an_error_row_of_its_own(path: Path) -> None:
     assert [p.key.id for p in stored(path)] == ["a", "b", "a#2"]
 
 
+def kept(path: Path) -> list[tuple[str, bool]]:
+    """(id, whether it is an answer) of every row."""
+    return [(item.key.id, item.error is None) for item in stored(path)]
+
+
 def test_an_id_that_looks_like_that_of_a_repeated_one_is_kept_too(path: Path) -> None:
     with PredictionStore(path) as store:
         store.add([prediction("a#2", 0), prediction("a", 1), prediction("a", 2)])
-    assert [(p.key.id, p.error is None) for p in stored(path)] == [("a#2", True), ("a", True), ("a#2#2", False)]
+    assert kept(path) == [("a#2", True), ("a", True), ("a#2#2", False)]
+
+
+def test_a_made_up_id_gives_way_to_one_of_the_data_in_whatever_order_they_come(path: Path) -> None:
+    rows = [prediction("a", 0), prediction("a", 1), prediction("a#1", 2), prediction("a#1", 3), prediction("a#1#1", 4)]
+    with PredictionStore(path) as store:
+        for row in rows:
+            store.add([row])
+        errors = dict(store.errors())
+        again = store.add([prediction("a", 1)])  # as a run does that is given again
+    expected = [("a", True), ("a#1#1#1", False), ("a#1", True), ("a#1#3", False), ("a#1#1", True)]
+    assert kept(path) == expected and [item.key.id for item in again] == ["a#1#1#1"]
+    assert [error.split(";")[0] for error in errors.values()] == [
+        "the id 'a' occurs twice in the data",
+        "the id 'a#1' occurs twice in the data",
+    ]
+
+
+def test_what_was_stored_is_given_back_with_the_errors_that_it_became(path: Path) -> None:
+    with PredictionStore(path) as store:
+        first = store.add([prediction("a", 0), prediction("b", 1)])
+        second = store.add([prediction("c", 2), prediction("a", 3)])
+    assert [item.error for item in first] == [None, None]
+    assert [item.error is None for item in second] == [True, False]
+
+
+def test_a_broken_example_keeps_its_own_error_when_its_id_is_taken(path: Path) -> None:
+    with PredictionStore(path) as store:
+        store.add([prediction("a", 0), prediction("a", 1, "", error="broken image")])
+        assert [error for _, error in store.errors()] == ["broken image"]
+
+
+IDS = ["\ud800", "\ud801", "\udfff\ud800", "\ufffd", "\\ud800", "surrogates:\\ud800", "surrogates:a", "a\\b\udc00"]
+
+
+def test_different_ids_stay_different_and_come_back_as_they_are(path: Path) -> None:
+    """Halves of surrogate pairs, which JSON can hold and SQLite cannot, and what they are written as."""
+    with PredictionStore(path) as store:
+        store.add([prediction(id_, position) for position, id_ in enumerate(IDS)])
+        assert list(store.ids("vqav2", "val")) == IDS
+        for position, id_ in enumerate(IDS):
+            assert [item.position for item in store.with_ids("vqav2", "val", [id_])] == [position]
+            assert store.is_duplicate(ExampleKey("vqav2", "val", id_), 99)
+    assert kept(path) == [(id_, True) for id_ in IDS]
 
 
 def test_a_repeated_id_is_known_by_its_first_occurrence(path: Path) -> None:
     with PredictionStore(path) as store:
         store.add([prediction("a", 0), prediction("a", 2), prediction("b", 3, "", error="broken image")])
-        assert store.failed("vqav2", "val") == {2, 3}
         assert store.is_duplicate(ExampleKey("vqav2", "val", "a"), 2)
         assert not store.is_duplicate(ExampleKey("vqav2", "val", "b"), 3)
 

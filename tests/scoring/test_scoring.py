@@ -17,6 +17,7 @@ import evalsuite
 from evalsuite.errors import ScoringError
 from evalsuite.metrics import METRICS, Answer, MeanMetric, Value, WeightedMetric
 from evalsuite.metrics.base import Array
+from evalsuite.runs.manifest import read_manifest, write_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.types import ExampleKey, Prediction
 
@@ -102,11 +103,11 @@ def test_a_metric_that_breaks_on_the_answers_is_a_failure_with_its_traceback_on_
 
 def test_the_other_tasks_are_scored(run: Run, tmp_path: Path) -> None:
     folder = run().folder
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     broken = json.loads(json.dumps(manifest["tasks"]["own"]))
     broken["spec"] |= {"id": "broken", **metric("brittle")}
     manifest["tasks"] = {"broken": broken, "older": {**broken, "spec": {"id": "older"}}, **manifest["tasks"]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(folder, manifest)
     with PredictionStore(folder / "predictions.sqlite") as store:
         store.add([Prediction(ExampleKey("broken", "test", "1"), 0, "", "yes", ["yes"])])
     result = evalsuite.score(folder)

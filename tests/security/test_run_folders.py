@@ -10,6 +10,7 @@ import pytest
 
 from evalsuite import api
 from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.files.sealed import digest_of
 from evalsuite.files.writing import replacing
 from evalsuite.inspection.lock import read_lock
 from evalsuite.reports import read_rows, write_report
@@ -17,12 +18,20 @@ from evalsuite.runs.failures import describe_failure
 from evalsuite.runs.folder import LOG, REPORT
 from evalsuite.runs.importing import import_results
 from evalsuite.runs.lock import locked
-from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.manifest import read_manifest, write_manifest
 from evalsuite.runs.store import PredictionStore
 from evalsuite.scoring.run import score_run
 from evalsuite.specs import TaskRegistry
 
 DEEP = "[" * 100_000
+
+
+def with_results(run: Path, rows: list[dict[str, object]]) -> None:
+    """Put these in the place of a run's results, with a digest that fits: a stranger can write one too."""
+    (run / "results.json").write_text(json.dumps(rows))
+    manifest = read_manifest(run)
+    manifest["results"][0]["results.json"] = digest_of((run / "results.json").read_bytes())
+    write_manifest(run, manifest)
 
 
 @pytest.mark.parametrize("name", [".lock", LOG, "manifest.json", "predictions.sqlite", "results.json", REPORT])
@@ -96,14 +105,14 @@ def test_json_of_any_form_ends_in_our_error(text: str, tmp_path: Path) -> None:
 )
 def test_values_beyond_all_bounds_are_shown_as_none(change: dict[str, object], hostile_run: Path) -> None:
     rows = json.loads((hostile_run / "results.json").read_text())
-    (hostile_run / "results.json").write_text(json.dumps([{**row, **change} for row in rows]))
+    with_results(hostile_run, [{**row, **change} for row in rows])
     write_report([hostile_run])
 
 
 @pytest.mark.parametrize("change", [{"value": 10**400}, {"n": 10**30}, {"n": "1"}, {"attributes": []}, {"headline": 1}])
 def test_values_of_another_kind_are_refused(change: dict[str, object], hostile_run: Path) -> None:
     rows = json.loads((hostile_run / "results.json").read_text())
-    (hostile_run / "results.json").write_text(json.dumps([{**row, **change} for row in rows]))
+    with_results(hostile_run, [{**row, **change} for row in rows])
     with pytest.raises(StoreError):
         write_report([hostile_run])
 
@@ -150,9 +159,9 @@ def test_a_row_that_no_store_writes_is_damaged(change: str, hostile_run: Path) -
 
 
 def test_the_spec_in_a_manifest_names_no_files_either(hostile_run: Path) -> None:
-    manifest = json.loads((hostile_run / "manifest.json").read_text())
+    manifest = read_manifest(hostile_run)
     manifest["tasks"]["own"]["spec"]["metrics"].append({"name": "radgraph_f1", "parameters": {"cache": "/tmp/x.jsonl"}})
-    (hostile_run / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(hostile_run, manifest)
     scored = score_run(hostile_run)
     assert "names a file, which a spec may not" in scored.failures["own"]
 

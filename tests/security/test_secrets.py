@@ -13,6 +13,7 @@ import pytest
 from evalsuite.redaction import HIDDEN, is_secret_name, redacted, redacted_command, without_secrets
 from evalsuite.reports import write_report
 from evalsuite.runs.folder import LOG
+from evalsuite.runs.manifest import read_manifest, write_manifest
 
 LEAKY = '''
 """A backend that quotes its secrets wherever it can: in what it says of itself, in errors, in a traceback."""
@@ -88,10 +89,10 @@ def test_a_run_is_not_named_after_a_secret() -> None:
 
 
 def test_manifests_of_before_are_blanked_in_reports(hostile_run: Path) -> None:
-    manifest = json.loads((hostile_run / "manifest.json").read_text())
+    manifest = read_manifest(hostile_run)
     manifest["sessions"][-1]["command"] = ["evalsuite", "run", "--option", f"token={API_KEY}", "--api-key", API_KEY]
     manifest["run"]["options"] = {"password": API_KEY}
-    (hostile_run / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(hostile_run, manifest)
     page = write_report([hostile_run]).html.read_text()
     assert API_KEY not in page and "token=***" in page
 

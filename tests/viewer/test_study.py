@@ -6,6 +6,7 @@ import json
 import shutil
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,8 @@ import pytest
 import yaml
 
 from evalsuite.errors import StoreError
+from evalsuite.reports import read_rows
+from evalsuite.runs.lock import locked
 from evalsuite.studies.running import run_study
 from evalsuite.studies.spec import StudySpec
 from evalsuite.viewer.browsing import Browser
@@ -80,6 +83,34 @@ def test_runs_without_results_are_looked_at_too(study: Path, tmp_path: Path) -> 
         shutil.rmtree(copy / cell["folder"], ignore_errors=True)
     with pytest.raises(StoreError, match="no run of this study has begun"):
         viewed_runs([copy])
+
+
+def test_results_that_were_changed_are_made_again_or_left_out(
+    study: Path, serve: Callable[..., ViewerServer], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(study, tmp_path / "copy"))
+    one, two = (copy / f"size={size},resolution=224" for size in SIZES)
+    whole = (one / "results.json").read_text()
+    (one / "results.json").write_text(whole.replace('"value": ', '"value": 5'))
+    (two / "results.json").write_text("[]")
+    folders, studies = viewed_runs([copy])
+    with locked(two), ThreadPoolExecutor(1) as pool:  # as while a run goes on there
+        server = serve(pool.submit(Browser.open, folders).result(), studies)
+    assert (one / "results.json").read_text() == whole
+    with urllib.request.urlopen(server.url, timeout=60) as answer:
+        body = answer.read().decode()
+    assert "size=10B,resolution=224/results.json: was changed or damaged" in body and "results.json" in body
+    shown = body[body.index("<table") : body.index("</table>")]
+    assert "3B" in shown and shown.count("<tr") == 4, "a head and the three others"
+
+
+def test_a_changed_study_is_named(study: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(study, tmp_path / "copy"))
+    text = (copy / "study.json").read_text()
+    (copy / "study.json").write_text(text.replace("size=10B,resolution=448", "size=10B,resolution=44", 1))
+    for read in (lambda: viewed_runs([copy]), lambda: read_rows([copy])):
+        with pytest.raises(StoreError, match=r"study\.json: was changed .* evalsuite study run FILE"):
+            read()
 
 
 def test_the_summary_has_the_study_s_tables_states_and_figures(ask: Callable[[str], tuple[str, Any]]) -> None:

@@ -29,8 +29,8 @@ def command(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     from evalsuite.reports import read_rows
     from evalsuite.reports.answer_shares import row_warnings
 
-    rows = read_rows(runs)
     files = api.report(*runs, out=out)
+    rows = read_rows(runs)
     if as_json:
         say_json([dataclasses.asdict(row) for row in rows])
     else:

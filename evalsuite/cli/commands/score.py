@@ -59,24 +59,26 @@ def command(
 
     from evalsuite import api
     from evalsuite.cli.show import print_results
+    from evalsuite.runs.lock import locked
     from evalsuite.settings.words import parse_metric_options
 
     given = parse_metric_options(metric_options) or None
     results = []
     for folder in runs:
-        result = api.score(
-            folder,
-            specs=specs,
-            resamples=resamples,
-            metric_options=given,
-            protocol=protocol,
-            jobs=jobs or os.cpu_count() or 1,
-            time_limit=time_limit,
-        )
-        for note in result.notes:
-            say(f"note: {note}", err=True)
-        if result.rows:
-            result = dataclasses.replace(result, report=api.report(folder))
+        with locked(folder, "score", make=False):  # values and report are of one scoring
+            result = api.score(
+                folder,
+                specs=specs,
+                resamples=resamples,
+                metric_options=given,
+                protocol=protocol,
+                jobs=jobs or os.cpu_count() or 1,
+                time_limit=time_limit,
+            )
+            for note in result.notes:
+                say(f"note: {note}", err=True)
+            if result.rows:
+                result = dataclasses.replace(result, report=api.report(folder))
         results.append(result)
     print_results(results, as_json=as_json)
     return 0 if all(result.ok for result in results) else 1

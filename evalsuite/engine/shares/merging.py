@@ -12,34 +12,74 @@ from typing import Any
 
 from evalsuite.engine.shares.state import shares_in
 from evalsuite.errors import StoreError
-from evalsuite.files.writing import write_json
 from evalsuite.redaction import redacted_command
-from evalsuite.runs.folder import MANIFEST, STORE
+from evalsuite.runs.folder import STORE
 from evalsuite.runs.lock import is_locked, locked
-from evalsuite.runs.manifest import read_manifest
+from evalsuite.runs.manifest import read_answered, read_manifest, write_manifest
 from evalsuite.runs.store import PredictionStore
+from evalsuite.settings.recorded import recorded_config
 from evalsuite.types import Prediction
 
 _BATCH = 512
+_SHOWN = 3
 
 
 def merge_shards(folder: Path, command: Sequence[str] = ()) -> int:
     """Put the predictions of all shards below ``folder`` into one store there; returns how many it holds then.
 
     The folder becomes the run that one process would have made. Doing it again, or after a kill, changes nothing else.
-    command: what started all of them, where one command did. Raises StoreError when a shard is missing, still running,
-    or not of the same run.
+    An id that two shards have is found here, and counts against the error budget. command: what started all of them,
+    where one command did. Raises StoreError when a shard is missing, still running, or not of the same run.
     """
-    shards = _shards(folder)
-    manifests = [read_manifest(shard) for shard in shards]
+    shards = shard_folders(folder)
+    manifests = [read_answered(shard) for shard in shards]
     _check_same(shards, manifests)
-    with locked(folder):
-        write_json(folder / MANIFEST, _merged(folder, manifests, command))
+    with locked(folder, "merge"):
+        manifest = {**_merged(folder, manifests, command), **_kept_results(folder)}
+        write_manifest(folder, manifest)
         with PredictionStore(folder / STORE) as store, ExitStack() as stack:
             parts = [stack.enter_context(PredictionStore(shard / STORE, read_only=True)) for shard in shards]
             for task, split in sorted({place for part in parts for place in part.counts()}):
                 _copy(store, parts, task, split)
+                if failure := _over_budget(store, parts, manifest, task, split):
+                    _mark_failed(manifest, task, failure)
+                    write_manifest(folder, manifest)
             return sum(count.stored for count in store.counts().values())
+
+
+def _kept_results(folder: Path) -> dict[str, Any]:
+    """What an earlier merge noted of its results, which are there until this one is scored."""
+    try:
+        manifest = read_manifest(folder)
+    except StoreError:  # the shards say all that it says
+        return {}
+    return {"results": manifest["results"]} if "results" in manifest else {}
+
+
+def _over_budget(
+    store: PredictionStore, parts: Sequence[PredictionStore], manifest: Mapping[str, Any], task: str, split: str
+) -> str:
+    """Why the split has too many failed examples, when some of them were found by merging; else ""."""
+    stop = manifest["tasks"][task]["stops"].get(split)
+    count, budget = store.count(task, split, stop), recorded_config(manifest).max_errors
+    allowed = budget.allowed(count.stored)
+    if count.errors == sum(part.count(task, split, stop).errors for part in parts) or allowed is None:
+        return ""
+    if count.errors <= allowed:
+        return ""
+    shown = "; ".join(f"{key.split}/{key.id}: {error}" for key, error in store.errors(task, _SHOWN))
+    return (
+        f"{count.errors} of {count.stored} examples of split {split} failed, more than --max-errors {budget} allows "
+        f"({shown})"
+    )
+
+
+def _mark_failed(manifest: dict[str, Any], task: str, failure: str) -> None:
+    entry, session = manifest["tasks"][task], manifest["sessions"][-1]
+    if entry["state"] == "done":
+        entry.update(state="failed", failure=failure)
+        session["failures"] = {**session.get("failures", {}), task: failure}
+        session["status"] = "failed"
 
 
 def _copy(store: PredictionStore, parts: Sequence[PredictionStore], task: str, split: str) -> None:
@@ -52,7 +92,7 @@ def _copy(store: PredictionStore, parts: Sequence[PredictionStore], task: str, s
         store.add(batch)
 
 
-def _shards(folder: Path) -> list[Path]:
+def shard_folders(folder: Path) -> list[Path]:
     """The folders of all shards, in order. Raises StoreError when they are not complete."""
     found = shares_in(folder)
     if not found:
