@@ -59,9 +59,9 @@ def create(options):
     if "DEAF" in os.environ:
         import evalsuite.cli.interrupts
         evalsuite.cli.interrupts.GRACE_SECONDS = float(os.environ["DEAF"])
-        open("hanging", "w").close()
         while True:
             try:
+                open("hanging", "w").close()
                 time.sleep(60)
             except KeyboardInterrupt:
                 pass
