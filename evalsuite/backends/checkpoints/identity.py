@@ -44,12 +44,11 @@ def _hub_commit(name: str) -> str:
         return revision
     if not read_offline():
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError
 
         try:
             return str(HfApi().model_info(repository, revision=revision or None, timeout=20).sha or "")
-        except (HfHubHTTPError, OSError):  # OSError: no network
-            pass
+        except Exception:  # without a network, whatever the HTTP client of this huggingface_hub raises
+            return _kept_commit(repository, revision or "main")
     return _kept_commit(repository, revision or "main")
 
 
