@@ -2,7 +2,8 @@
 
 Captions are made here: word frequencies fall as 1/rank, captions have COCO's lengths (6 to 20 words, 10.5 on average),
 predictions share half their words with a reference. The official tokenizer is a Java program, started twice a corpus;
-where Java is missing the official side gets tokens for free, and the label says so.
+where Java is missing the official side gets tokens for free, and the label says so. One caption repeats itself, as a
+model may.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from evalsuite.metrics.groups import scores_by_group
 COCO_IMAGES, COCO_REFERENCES = 5000, 5
 LANGUAGES, LANGUAGE_IMAGES, LANGUAGE_REFERENCES = 36, 3600, 2
 METRICS = ("cider", "bleu", "rouge_l")
+REPEATED = "e.g.,"
 COCO_FILE = "EVALSUITE_BENCHMARK_COCO"  # set by benchmarks/metrics.py --coco
 
 ALPHABETS = (
@@ -56,6 +58,9 @@ def workloads(scale: float) -> Iterator[tuple[str, Callable[[], object], Callabl
     if os.environ.get(COCO_FILE):
         real = coco_captions(Path(os.environ[COCO_FILE]), images)
         yield f"the same, COCO captions{note}", lambda: ours(real), lambda: official(real, java), 1.0
+    repeated = REPEATED * max(2, round(8000 * scale))
+    label = f"Tokenizing '{REPEATED}' {len(repeated) // len(REPEATED):,} times without a space{note}"
+    yield label, lambda: tokenize_corpus([repeated]), lambda: official_tokens(repeated, java), 1.0
     images = max(2, round(LANGUAGE_IMAGES * scale))
     alphabets = [ALPHABETS[number % len(ALPHABETS)] for number in range(LANGUAGES)]
     languages = {
@@ -97,6 +102,10 @@ def official(corpus: Corpus, java: bool, names: tuple[str, ...] = METRICS) -> di
         if "rouge_l" in names:
             values["rouge_l"] = float(Rouge().compute_score(references, predictions)[0])
     return values
+
+
+def official_tokens(caption: str, java: bool) -> dict[int, list[str]]:
+    return (_java_tokens if java else _our_tokens)({0: [caption]})
 
 
 def official_by_language(languages: dict[str, Corpus], java: bool, names: tuple[str, ...]) -> dict[str, Any]:

@@ -4,6 +4,10 @@ At every place of a line all rules are tried. The longest match wins, between eq
 asks of the text *behind* its token lies in the match but outside group 1, and counts for the length too. The rules were
 found by giving strings to the program and reading its answers; ``lexicons/ptb_characters.json`` so for every code
 point.
+
+The time that a text takes grows with its length alone. A rule may look far only if its token is as long, so that the
+next look begins behind it, or if it says where it looked in vain: a second alternative without group 1 matches the text
+in which the rule cannot match at any later place either, because from there it would meet the same end.
 """
 
 from __future__ import annotations
@@ -34,12 +38,14 @@ LETTERS_AND_MARKS, DIGITS, ANY = "L", "D", ""
 
 
 class Rule(NamedTuple):
-    """``pattern`` matches a token (group 1) with the text it asks to see behind it.
+    """``pattern`` matches a token (group 1) with the text it asks to see behind it, or text without such a token.
 
+    number: place among the rules.
     starts: first characters that it can match: L all letters and marks, D all digits, otherwise characters; "" any.
     render: what is printed for the token; "" nothing.
     """
 
+    number: int
     starts: str
     pattern: re.Pattern[str]
     render: Callable[[str], str]
@@ -96,7 +102,8 @@ def special_words() -> Words:
 def rules() -> tuple[Rule, ...]:
     """All rules, in order of precedence."""
     parts = (_words(), _compounds(), _abbreviations(), _apostrophes(), _numbers(), _addresses(), _marks())
-    return tuple(Rule(starts, re.compile(pattern), render) for part in parts for starts, pattern, render in part)
+    listed = enumerate(rule for part in parts for rule in part)
+    return tuple(Rule(number, starts, re.compile(pattern), render) for number, (starts, pattern, render) in listed)
 
 
 _Rules = Iterator[tuple[str, str, Callable[[str], str]]]
@@ -157,7 +164,8 @@ def _thing() -> str:
 
 # ASCII with inner periods and commas before the first hyphen; an acronym may stand between hyphens (x.y-U.S.-based).
 _ACRONYM = r"[A-Za-z](?:\.[A-Za-z])+\."
-_DOTTED = rf"(?:{_ACRONYM}|[A-Za-z0-9][A-Za-z0-9.,\xad]*)(?:-(?:{_ACRONYM}|[A-Za-z0-9\xad]+))+"
+_BEFORE_HYPHEN = r"[A-Za-z0-9][A-Za-z0-9.,\xad]*"
+_DOTTED = rf"(?:{_ACRONYM}|{_BEFORE_HYPHEN})(?:-(?:{_ACRONYM}|[A-Za-z0-9\xad]+))+"
 _CAPITALS = r"[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+"
 
 
@@ -170,8 +178,8 @@ def _words() -> _Rules:
         yield "L", rf"((?i:{first}))(?i:{second})", word
     known = "|".join([*lists.with_straight_apostrophe, *(w.replace("'", APOSTROPHE) for w in lists.with_apostrophe)])
     yield "L", rf"((?i:{known}))", word
-    for stem in (_word(), _thing(), _DOTTED, _CAPITALS):
-        yield "LD&\xad", rf"({stem}\.)[,;:、]", word
+    for stem, in_vain in ((_word(), ""), (_thing(), ""), (_DOTTED, f"|{_BEFORE_HYPHEN}"), (_CAPITALS, "")):
+        yield "LD&\xad", rf"({stem}\.)[,;:、]{in_vain}", word
     yield "L&\xad", rf"({_word()})", word
     yield "L", rf"({_endings()}\.)[\s\S][\s\S]", word
     yield "L", rf"([A-HJ-XZn]{LOOSE_APOSTROPHE}[{letters}]{{2}}[{letters}]*)", word
@@ -181,7 +189,7 @@ def _words() -> _Rules:
 def _compounds() -> _Rules:
     part = r"[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}"
     yield "LD", rf"({_thing()})", word
-    yield "LD", rf"({_DOTTED})", word
+    yield "LD", rf"({_DOTTED})|{_BEFORE_HYPHEN}", word
     yield "LD", rf"({part}(?:\\?/{part}){{1,2}})", word
     yield "L", rf"({_CAPITALS})", _ampersands
     yield "L", r"([Cc]\+\+|[CcFf]#|[A-Z]+\$)", word
@@ -190,13 +198,17 @@ def _compounds() -> _Rules:
 def _abbreviations() -> _Rules:
     c, lists = characters(), special_words()
     starts = "|".join(rf"{w[0]}(?i:{re.escape(w[1:])})" for w in lists.sentence_starts)
-    stem = rf"[{c.letters}{c.marks}{c.digits}]+"
+    part = rf"[{c.letters}{c.marks}{c.digits}]+"
+    parts = rf"{part}(?:\.{part})*"
+    gap = rf"\.[{SPACE}\n]+"
     yield "L", rf"({_ACRONYM})", word
     yield "L", rf"((?:{_endings()}|{_any(lists.titles)}|{_lower_tail(lists.titles_lower_tail)})\.)", word
-    yield "L", rf"([A-Za-z])\.[{SPACE}\n]+(?:{starts}|{_tag()})[{SPACE}\n]", word
+    yield "L", rf"([A-Za-z]){gap}(?:{starts}|{_tag()})[{SPACE}\n]", word
+    # In vain up to the last "<" before the end that was found: the letter of a later declaration stands before it.
+    yield "L", rf"([A-Za-z]){gap}{_DECLARATION}>[{SPACE}\n]|[A-Za-z]{gap}<[!?][A-Za-z-](?:[^>\n]*<)?", word
     yield "L", r"([A-Za-z]\.)", word
     yield "L", rf"({_any(lists.before_numbers)}\.)[{SPACE}\n]?[{c.digits}]", word
-    yield "LD", rf"({stem}(?:\.{stem})*\.{_any(lists.file_types)})[{SPACE}\n.,!?]", word
+    yield "LD", rf"({parts}\.{_any(lists.file_types)})[{SPACE}\n.,!?]|{parts}", word
 
 
 def _apostrophes() -> _Rules:
@@ -227,10 +239,14 @@ def _numbers() -> _Rules:
     yield "+", r"(\+\+?(?:[0-9]{2,4}\.)?[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5})", word
 
 
+_DECLARATION = r"<[!?][A-Za-z-][^>\n]*"  # without the bracket at its end
+
+
 def _tag() -> str:
+    """A tag of an element. Nothing in it can be read in two ways, so nothing is given back to be read again."""
     name = r"[A-Za-z][A-Za-z0-9_:.-]*"
-    attribute = rf"""(?:{name})? *= *(?:"[^"\n]*"|'[^'\n]*')"""
-    return rf"<(?:{name}(?: +{name}| +{attribute})* */?|/{name} *|[!?][A-Za-z-][^>\n]*)>"
+    value = r"""= *(?:"[^"\n]*"|'[^'\n]*')"""
+    return rf"<(?:{name}(?: ++(?:{name}(?: *{value})?+|{value}))*+ */?>|/{name} *>)"
 
 
 def _addresses() -> _Rules:
@@ -238,11 +254,15 @@ def _addresses() -> _Rules:
     last = r'[^ \t\n"()<>{|}.,!?-]'
     path = rf'(?:/[^ \t\n"<>|()]+{last})'
     yield "<", rf"({_tag()})", plain
+    yield "<", rf"({_DECLARATION}>)|{_DECLARATION}", plain
     yield "L", rf'((?i:https?)://[^ \t\n"()<>{{|}}]+{last})', plain
-    yield "L", rf'((?i:www)\.(?:[^{SPACE}\n"<>|.!?(){{}},]+\.)+[A-Za-z]{{2,4}}{path}?)', plain
-    yield ANY, rf"((?:[^ \t\n!\"$'(),-_`{{|}}]+\.)+(?i:com|net|org|edu){path}?)", plain
+    www = rf'(?i:www)\.(?:[^{SPACE}\n"<>|.!?(){{}},]+\.)'  # its last group once, or more often
+    yield "L", rf"({www}+[A-Za-z]{{2,4}}{path}?)|{www}*", plain
+    label = r"""[^ \t\n!"$'(),-_`{|}]+"""
+    yield ANY, rf"((?:{label}\.)+(?i:com|net|org|edu){path}?)|{label}(?:\.{label})*", plain
     label = r'[^ \t\n\xa0"<>|(){}.]+'
-    yield "LD<&", rf'((?:<|&lt;)?[A-Za-z0-9][^ \t\n\xa0"<>|(){{}}]*@(?:{label}\.)*{label}(?:>|&gt;)?)', plain
+    name = r'(?:<|&lt;)?[A-Za-z0-9][^ \t\n\xa0"<>|(){}]*'
+    yield "LD<&", rf"({name}@(?:{label}\.)*{label}(?:>|&gt;)?)|{name}", plain
     yield "@", r"(@[A-Za-z_][A-Za-z_0-9]*)", plain
     yield "#", rf"(#(?:[{c.letters}{c.marks}\xad]|{ACCENTED})+)", plain
 

@@ -155,6 +155,7 @@ def _scan(text: str, end: int, look_up: bool = True) -> str:
     """The tokens that begin before ``end``. look_up: do not scan chunks whose tokens are the same in every place."""
     web = _WEB_SUFFIX.search(text) is not None
     tokens = []
+    in_vain = [0] * len(rules())
     stripped, position = True, 0
     while position < end:
         start = position
@@ -162,7 +163,7 @@ def _scan(text: str, end: int, look_up: bool = True) -> str:
         if known is not None:
             token, position = known
         else:
-            token, position = _next_token(text, position, web)
+            token, position = _next_token(text, position, web, in_vain)
         if token:
             tokens.append(token)
         if not text[start].isspace():
@@ -184,12 +185,21 @@ def _known_chunk(text: str, position: int, end: int) -> tuple[str, int] | None:
     return None if _UNKNOWN in tokens else (tokens, min(stop + 1, end))
 
 
-def _next_token(text: str, position: int, web: bool) -> tuple[str, int]:
-    """The token that begins here, "" if it is dropped, and the place behind it."""
+def _next_token(text: str, position: int, web: bool, in_vain: list[int]) -> tuple[str, int]:
+    """The token that begins here, "" if it is dropped, and the place behind it.
+
+    in_vain: for each rule the place before which it cannot match; what is found out is written down.
+    """
     longest, stop, render = 0, 0, None
     for rule in _rules_for(text[position], web):
+        if position < in_vain[rule.number]:
+            continue
         match = rule.pattern.match(text, position)
-        if match and match.end() > longest:
+        if match is None:
+            continue
+        if match.end(1) < 0:
+            in_vain[rule.number] = match.end()
+        elif match.end() > longest:
             longest, stop, render = match.end(), match.end(1), rule.render
     if render is None:
         return _alone(text[position]), position + 1

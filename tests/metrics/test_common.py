@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.errors import MissingDependency, UnknownName
+from evalsuite.errors import MissingDependency, ScoringError, UnknownName
 from evalsuite.metrics import METRICS, Answer, Metric, WeightedMetric, load_metric, metric_class
 from evalsuite.metrics.captions.java import JavaCaptionMetric
 
@@ -164,8 +164,8 @@ def headline(metric: Metric, predictions: Sequence[Any], references: Sequence[Se
     return metric.score(predictions, references)[metric.values[0].name]
 
 
-def emptied(prediction: str | Answer) -> str | Answer:
-    return dataclasses.replace(prediction, text="") if isinstance(prediction, Answer) else ""
+def replaced(prediction: str | Answer, text: str) -> str | Answer:
+    return dataclasses.replace(prediction, text=text) if isinstance(prediction, Answer) else text
 
 
 def test_has_a_corpus_here(name: str) -> None:
@@ -227,7 +227,7 @@ def test_values_are_those_that_are_declared_and_within_bounds(metric: Metric, ca
 
 def test_empty_answers_are_scored_and_beat_nothing(metric: Metric, case: Case) -> None:
     """A failed example counts as an empty answer."""
-    value = headline(metric, [emptied(prediction) for prediction in case.predictions], case.references)
+    value = headline(metric, [replaced(prediction, "") for prediction in case.predictions], case.references)
     assert np.isfinite(value)
     perfect = headline(metric, case.perfect, case.references)
     assert value < perfect if metric.values[0].higher_is_better else value > perfect
@@ -306,6 +306,25 @@ def test_finalize_takes_many_totals_at_once(metric: Metric, case: Case) -> None:
         assert np.shape(together[value.name]) == (len(totals),)
         alone = [float(finalize(total)[value.name]) for total in totals]
         np.testing.assert_allclose(together[value.name], alone, rtol=1e-12)
+
+
+REPEATED = """e.g., a 1. ( </ <td> <!a <a_b_="x"_ A._ 's_ **kern C[ 1www. 😀 \n <loc0001>"""
+LOOKED_UP = {"embedding_similarity", "non_entailment", "radgraph_f1"}  # refuse answers that their files do not know
+
+
+def test_long_answers_that_repeat_themselves_are_scored(name: str, metric: Metric, case: Case) -> None:
+    """A hundred thousand characters each: work that grows with their square would not end."""
+    texts = [piece.replace("_", " ") * (100_000 // len(piece)) for piece in REPEATED.split(" ")]
+    count = len(case.references)
+    for start in range(0, len(texts), count):
+        long = [*texts, *texts][start : start + count]
+        answers = [replaced(*pair) for pair in zip(case.predictions, long, strict=True)]
+        try:
+            value = headline(metric, answers, case.references)
+        except ScoringError:
+            assert name in LOOKED_UP
+        else:
+            assert np.isfinite(value)
 
 
 def test_a_corpus_without_examples_is_refused(metric: Metric) -> None:
