@@ -87,10 +87,11 @@ def storable(text: str) -> str:
 
 
 def storable_id(id_: str) -> str:
-    """An id as SQLite can hold it, different ones differently: halves of surrogate pairs are written as escapes.
+    r"""An id as SQLite can hold it, different ones differently: halves of surrogate pairs are written as escapes.
 
-    >>> storable_id("a\\b"), storable_id("a\\b\ud800"), id_of(storable_id("a\\b\ud800")) == "a\\b\ud800"
-    ('a\\\\b', 'surrogates:a\\\\\\\\b\\\\ud800', True)
+    >>> half = "a\\b" + chr(0xD800)
+    >>> storable_id("a\\b"), storable_id(half), id_of(storable_id(half)) == half
+    ('a\\b', 'surrogates:a\\\\b\\ud800', True)
     """
     try:
         id_.encode()
